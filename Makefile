@@ -1,0 +1,321 @@
+# Nave. Lines that begin with #? are what `make help` prints.
+#
+#? make                 libraries and apps, into build/ (O=DIR: elsewhere)
+#? make demo            install what is missing, build, count ten million digits of pi on every core
+#? make check           all tests (TESTS="sched fr*": these; after `make tests`, test/run PATTERN... is quicker)
+#? make bench           all benches (BENCH="farm": these)
+#? make lint format     clang-format, clang-tidy, cppcheck; let clang-format write
+#? make check-headers   every header compiles alone
+#? make install         to $(DESTDIR)$(prefix); also: uninstall
+#? make deps            install what build, tests and lint need
+#? make dist            $(O)/nave-VERSION.tar.gz
+#? make clean distclean
+#?
+#? CC= CFLAGS= LDFLAGS= MPICC= prefix= GMP_CFLAGS= GMP_LIBS= ...  as usual; keep them in config.mak
+#? SANITIZE=address,undefined   WERROR=1   V=1 (whole commands)
+#
+# Everything goes to $(O); the source tree is only read. Sources are found by wildcard: a new lib/x.c, test/x.c,
+# bench/x.c or apps/x/ needs no line here.
+
+S := $(filter-out ./,$(dir $(lastword $(MAKEFILE_LIST))))
+O ?= build
+comma := ,
+
+# configure writes config.mak.autogen; config.mak is yours.
+CONFIG ?= $O
+-include $(S)config.mak.autogen $(CONFIG)/config.mak.autogen
+-include $(S)config.mak $(CONFIG)/config.mak
+
+# --- settings -------------------------------------------------------------------------------------------------
+
+CFLAGS  ?= -O2 -g
+CXX     ?= c++
+INSTALL ?= install
+
+prefix     ?= /usr/local
+bindir     ?= $(prefix)/bin
+libdir     ?= $(prefix)/lib
+includedir ?= $(prefix)/include
+mandir     ?= $(prefix)/share/man
+
+WARNINGS := -Wall -Wextra -Wpedantic -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wold-style-definition \
+            -Wpointer-arith -Wwrite-strings -Wundef -Wvla -Wformat=2 -Wno-format-nonliteral
+
+VERSION   := $(shell sed -n 's/^.define NAVE_VERSION "\(.*\)"/\1/p' $(S)include/nave.h)
+SOVERSION := $(firstword $(subst ., ,$(VERSION)))
+
+# --- what the machine has -------------------------------------------------------------------------------------
+
+# Asked once, by .ci/probe; asked again when one of these settings changes. What the user sets wins.
+settings := CC CPPFLAGS LDFLAGS MPICC PKG_CONFIG PKG_CONFIG_PATH \
+            $(foreach lib,MPI HWLOC GSL CJSON CRYPTO GMP CMOCKA,$(lib)_CFLAGS $(lib)_LIBS)
+given := $(foreach v,$(settings),$(if $(filter-out undefined default,$(origin $v)),$v='$($v)'))
+
+no_probe := help deps demo check dist clean distclean format uninstall
+ifneq ($(filter-out $(no_probe),$(or $(MAKECMDGOALS),all)),)
+-include $(O)/probe.mak
+endif
+
+# --- flags ----------------------------------------------------------------------------------------------------
+
+ifdef SANITIZE
+sanitize := -fsanitize=$(SANITIZE) -fno-sanitize-recover=undefined -fno-omit-frame-pointer
+endif
+ifdef WERROR
+WARNINGS += -Werror
+endif
+
+ifneq ($(filter x86_64-% amd64-%,$(MACHINE)),)
+AVX2   := -mavx2 -mfma
+AVX512 := -mavx512f -mavx512bw -mavx512vl -mavx512dq $(AVX2)
+endif
+
+# Warnings are for our own headers only, hence -isystem.
+DEPS_CFLAGS = $(patsubst -I%,-isystem%,$(MPI_CFLAGS) $(HWLOC_CFLAGS) $(GSL_CFLAGS) $(CJSON_CFLAGS) $(CRYPTO_CFLAGS) \
+              $(GMP_CFLAGS))
+ALL_CFLAGS  = -std=c11 -D_POSIX_C_SOURCE=200809L -fPIC -fvisibility=hidden -pthread $(WARNINGS) \
+              -I$(S)include $(DEPS_CFLAGS) $(CPPFLAGS) $(CFLAGS) $(sanitize)
+ALL_LDFLAGS = -pthread $(CFLAGS) $(sanitize) $(LDFLAGS)
+LIB_LIBS    = $(HWLOC_LIBS) $(MPI_LIBS) -lm
+ALL_LIBS    = -Wl,--as-needed $(LIB_LIBS) $(GSL_LIBS) $(CJSON_LIBS) $(CRYPTO_LIBS) $(GMP_LIBS)
+
+# Only "quoted" includes may find a layer's own headers: lib/sched.h must never stand in for <sched.h>.
+$(O)/obj/lib/%   $(O)/lint/lib/%:   own = -iquote $(S)lib
+$(O)/obj/apps/%  $(O)/lint/apps/%:  own = -iquote $(S)apps/common
+$(O)/obj/bench/% $(O)/lint/bench/%: own = -iquote $(S)apps -iquote $(S)apps/common
+$(O)/obj/test/%  $(O)/lint/test/%:  own = -iquote $(S)lib -iquote $(S)apps -iquote $(S)apps/common $(CMOCKA_CFLAGS)
+$(O)/obj/bench/simulate.o $(O)/lint/bench/simulate.tidy: own += -iquote $(S)lib
+%_avx2.o   %_avx2.tidy:   isa = $(AVX2)
+%_avx512.o %_avx512.tidy: isa = $(AVX512)
+
+# --- files ----------------------------------------------------------------------------------------------------
+
+objects = $(patsubst $(S)%.c,$(O)/obj/%.o,$(wildcard $(S)$1/*.c))
+names   = $(basename $(notdir $(wildcard $(S)$1/*.c)))
+
+apps := $(sort $(notdir $(patsubst %/,%,$(dir $(wildcard $(S)apps/*/*.c)))))
+
+libraries := $(O)/lib/libnave.a $(O)/lib/libnave.so
+programs  := $(patsubst %,$(O)/bin/%,$(filter-out common,$(apps)))
+benches   := $(patsubst %,$(O)/bench/%,$(call names,bench))
+tests     := $(patsubst %,$(O)/test/%,$(filter-out fuzz_%,$(call names,test)))
+fuzzers   := $(patsubst %,$(O)/test/%,$(filter fuzz_%,$(call names,test)))
+app_parts := $(patsubst %,$(O)/obj/apps/%.a,$(apps))
+common    := $(filter %/common.a,$(app_parts))
+
+headers   := $(wildcard $(S)include/*.h $(S)lib/*.h $(S)apps/*/*.h $(S)test/*.h $(S)bench/*.h)
+c_sources := $(wildcard $(S)lib/*.c $(S)apps/*/*.c $(S)test/*.c $(S)bench/*.c)
+
+.PHONY: all
+all: $(libraries) $(programs) $(O)/lib/nave.pc
+
+# --- rules ----------------------------------------------------------------------------------------------------
+
+.DELETE_ON_ERROR:
+.SECONDEXPANSION:
+.PHONY: FORCE
+
+quiet = $(if $(V),,@)
+say   = $(if $(V),,@printf '  %-7s %s\n' $1 $(variant)$(or $2,$(@:$O/%=%)))
+variant = $(if $(filter-out $(CONFIG),$O),$(notdir $O)/)
+
+# $(call settle,TEXT): write a target that remembers TEXT, only when TEXT has changed.
+settle = @mkdir -p $(@D) && text='$(subst ','\'',$1)' && \
+         { [ "$$text" = "$$(cat $@ 2>/dev/null)" ] || printf '%s\n' "$$text" >$@; }
+
+$(O)/given: FORCE
+	$(call settle,$(given))
+
+$(O)/probe.mak: $(S).ci/probe $(O)/given
+	@$(given) $(S).ci/probe >$@.new && mv $@.new $@ || { rm -f $@ $@.new; exit 1; }
+
+$(O)/flags: FORCE
+	@test -f $(O)/probe.mak
+	$(call settle,$(CC) $(ALL_CFLAGS) : $(ALL_LDFLAGS) $(ALL_LIBS) $(CMOCKA_LIBS))
+
+$(O)/obj/%.o: $(S)%.c $(O)/flags
+	$(call say,CC,$*.c)
+	@mkdir -p $(@D)
+	$(quiet)$(CC) $(ALL_CFLAGS) $(own) $(isa) -MMD -MP -c -o $@ $<
+
+$(O)/lib/libnave.a: $(call objects,lib)
+	$(call say,AR)
+	@mkdir -p $(@D) && rm -f $@
+	$(quiet)$(AR) rcs $@ $^
+
+$(O)/lib/libnave.so.$(VERSION): $(call objects,lib)
+	$(call say,LINK)
+	@mkdir -p $(@D)
+	$(quiet)$(CC) -shared -Wl,-soname,libnave.so.$(SOVERSION) -o $@ $^ $(ALL_LDFLAGS) -Wl,--as-needed $(LIB_LIBS)
+
+$(O)/lib/libnave.so: $(O)/lib/libnave.so.$(VERSION)
+	@ln -sf libnave.so.$(VERSION) $(O)/lib/libnave.so.$(SOVERSION)
+	@ln -sf libnave.so.$(SOVERSION) $@
+
+# The parts of an app as an archive: the apps share apps/common, tests and benches may take any part.
+$(app_parts): $(O)/obj/%.a: $$(call objects,%)
+	@rm -f $@
+	$(quiet)$(AR) rcs $@ $^
+
+link = $(CC) -o $@ $(filter %.o %.a,$^) $(ALL_LDFLAGS)
+
+$(programs): $(O)/bin/%: $$(call objects,apps/%) $(common) $(O)/lib/libnave.a
+	$(call say,LINK)
+	@mkdir -p $(@D)
+	$(quiet)$(link) $(ALL_LIBS)
+
+$(benches): $(O)/bench/%: $(O)/obj/bench/%.o $(app_parts) $(O)/lib/libnave.a
+	$(call say,LINK)
+	@mkdir -p $(@D)
+	$(quiet)$(link) $(ALL_LIBS)
+
+$(tests): $(O)/test/%: $(O)/obj/test/%.o $(app_parts) $(O)/lib/libnave.a
+	$(call say,LINK)
+	@mkdir -p $(@D)
+	$(quiet)$(link) $(ALL_LIBS) $(CMOCKA_LIBS)
+
+$(O)/lib/nave.pc: $(S)lib/nave.pc.in $(O)/nave.pc.key
+	$(call say,GEN)
+	@mkdir -p $(@D)
+	@sed $(foreach v,$(pc_variables),-e 's|@$v@|$($v)|') $< >$@
+
+# The paths are in the key as they are used: nave.pc must follow a prefix that is given to `make install` only.
+pc_variables := prefix libdir includedir VERSION MPI_CFLAGS MPI_LIBS HWLOC_REQUIRES HWLOC_PRIVATE RPATH
+HWLOC_PRIVATE = $(if $(HWLOC_REQUIRES),,$(HWLOC_LIBS))
+RPATH = $(if $(filter /usr /,$(prefix)),,-Wl$(comma)-rpath$(comma)$(libdir))
+
+$(O)/nave.pc.key: FORCE
+	$(call settle,$(foreach v,$(pc_variables),$($v)))
+
+-include $(wildcard $(O)/obj/*/*.d $(O)/obj/*/*/*.d)
+
+# --- demo, tests, benches -------------------------------------------------------------------------------------
+
+.PHONY: deps demo check checks tests benches sanitize fuzz check-headers bench
+
+cores = $(or $(shell nproc 2>/dev/null),1)
+jobs  = $(if $(filter -j%,$(MAKEFLAGS)),,-j$(cores))
+again = $(MAKE) --no-print-directory $(jobs) -f $(S)Makefile CONFIG='$(CONFIG)'
+
+below = $(patsubst ./%,%,$O/)
+
+export MPIRUN
+export NAVE_SRC   := $(abspath $(or $S,.))
+export NAVE_BUILD := $(abspath $O)
+export NAVE_MAKE  = $(MAKE) -f $(S)Makefile O=$O
+
+deps:
+	@$(given) $(S).ci/deps check
+
+demo:
+	@$(given) $(S).ci/deps run
+	+@$(again) O='$O' all
+	@$(S).ci/demo '$O'
+
+check: deps
+	+@$(again) O='$O' checks
+
+checks: all tests check-headers sanitize fuzz
+	@set -f; $(S)test/run $(TESTS)
+
+tests: $(tests)
+benches: $(benches)
+
+# Builds of their own with sanitizers; the file `unavailable` tells test/run why one is not there.
+can_build = mkdir -p $O/$@ && rm -f $O/$@/unavailable; echo '$3' | \
+            $1 -fsanitize=$2 -x c - -o $O/$@/trial 2>/dev/null && rm -f $O/$@/trial || \
+            { echo '$1 cannot build with -fsanitize=$2' >$O/$@/unavailable; exit 0; }
+
+ranked = $(shell grep -l 'ranks: *[1-9]' /dev/null $(wildcard $(S)test/*.c))
+pure   = $(filter-out $(patsubst $(S)%.c,$(O)/%,$(ranked)),$(tests))
+memory = address$(comma)undefined
+
+sanitize:
+	+@$(call can_build,$(CC),$(memory),int main(void) { return 0; }); \
+	$(again) O=$(below)$@ SANITIZE=$(memory) CFLAGS='-O1 -g' $(patsubst $(O)/%,$(below)$@/%,$(pure))
+
+FUZZ_CC ?= clang
+fuzz_trial := int LLVMFuzzerTestOneInput(const char *data, unsigned long size) { return !data + !size; }
+
+fuzz:
+	+@$(call can_build,$(FUZZ_CC),fuzzer$(comma)$(memory),$(fuzz_trial)); \
+	$(again) O=$(below)$@ SANITIZE=fuzzer-no-link$(comma)$(memory) CC='$(FUZZ_CC)' CFLAGS='-O1 -g' fuzzers
+
+.PHONY: fuzzers
+fuzzers: $(fuzzers)
+$(fuzzers): $(O)/test/%: $(O)/obj/test/%.o $(app_parts) $(O)/lib/libnave.a
+	$(call say,LINK)
+	@mkdir -p $(@D)
+	$(quiet)$(link) -fsanitize=fuzzer $(ALL_LIBS)
+
+# Every header compiles alone; the public one as strict C11 and as C++ as well.
+check-headers: own = -iquote $(S)lib -iquote $(S)apps -iquote $(S)apps/common $(CMOCKA_CFLAGS)
+check-headers:
+	@$(S).ci/check-headers '$(CC) -Werror $(ALL_CFLAGS) $(own) -fsyntax-only' '$(CXX)' $(headers)
+
+bench: $(benches)
+	@for bench in $(or $(BENCH),$(call names,bench)); do \
+	    np=$$(sed -n '1,10s/.*ranks: *\([0-9]*\).*/\1/p' $(S)bench/$$bench.c | head -n 1); \
+	    echo "== $$bench$${np:+, $$np ranks}"; \
+	    $${np:+$(S)test/mpirun -np $$np} $(O)/bench/$$bench || exit 1; \
+	done
+
+# --- style ----------------------------------------------------------------------------------------------------
+
+.PHONY: format lint
+format:
+	clang-format -i $(headers) $(c_sources)
+
+our_headers = ^($(NAVE_SRC)/|$S)?(include|lib|apps|test|bench)/
+tidied := $(patsubst $(S)%.c,$(O)/lint/%.tidy,$(c_sources))
+
+lint: $(tidied)
+	$(call say,FORMAT,.)
+	$(quiet)clang-format --dry-run -Werror $(headers) $(c_sources)
+	$(call say,CPPCHECK,.)
+	$(quiet)cppcheck -q -j$(cores) --std=c11 --language=c --error-exitcode=1 --inline-suppr \
+	    --enable=warning,performance,portability --suppress=missingIncludeSystem -I$(S)include $(c_sources)
+
+$(tidied): $(O)/lint/%.tidy: $(S)%.c $(S).clang-tidy $(headers) $(O)/flags
+	$(call say,TIDY,$*.c)
+	@mkdir -p $(@D)
+	$(quiet)clang-tidy --quiet --warnings-as-errors='*' --header-filter='$(our_headers)' $< -- \
+	    $(ALL_CFLAGS) $(own) $(isa) 2>$@.log || { cat $@.log >&2; exit 1; }
+	@touch $@
+
+# --- installation ---------------------------------------------------------------------------------------------
+
+.PHONY: install uninstall
+man_pages := $(notdir $(wildcard $(S)doc/*.1 $(S)doc/*.3))
+man_path   = $(mandir)/man$(patsubst .%,%,$(suffix $1))/$1
+installed  = $(patsubst $(O)/bin/%,$(bindir)/%,$(programs)) $(includedir)/nave.h $(libdir)/pkgconfig/nave.pc \
+             $(addprefix $(libdir)/libnave.,a so so.$(SOVERSION) so.$(VERSION)) \
+             $(foreach page,$(man_pages),$(call man_path,$(page)))
+
+install: all
+	$(INSTALL) -d $(addprefix $(DESTDIR),$(sort $(dir $(installed))))
+	$(if $(programs),$(INSTALL) -m 755 $(programs) $(DESTDIR)$(bindir))
+	$(INSTALL) -m 644 $(O)/lib/libnave.a $(DESTDIR)$(libdir)
+	$(INSTALL) -m 755 $(O)/lib/libnave.so.$(VERSION) $(DESTDIR)$(libdir)
+	ln -sf libnave.so.$(VERSION) $(DESTDIR)$(libdir)/libnave.so.$(SOVERSION)
+	ln -sf libnave.so.$(SOVERSION) $(DESTDIR)$(libdir)/libnave.so
+	$(INSTALL) -m 644 $(O)/lib/nave.pc $(DESTDIR)$(libdir)/pkgconfig
+	$(INSTALL) -m 644 $(S)include/nave.h $(DESTDIR)$(includedir)
+	$(foreach page,$(man_pages),$(INSTALL) -m 644 $(S)doc/$(page) $(DESTDIR)$(call man_path,$(page)) &&) :
+
+uninstall:
+	rm -f $(addprefix $(DESTDIR),$(installed))
+
+.PHONY: dist clean distclean help
+dist:
+	@$(S).ci/dist '$O' nave-$(VERSION)
+
+clean:
+	rm -rf $(addprefix $(O)/,bin lib obj bench test sanitize fuzz lint dist given flags probe.mak nave.pc.key)
+
+distclean: clean
+	rm -f $(addprefix $(if $S,$(CONFIG)/),config.mak.autogen config.status config.log)
+	$(if $(filter .,$O),,rm -rf $(O))
+
+help:
+	@sed -n 's/^#? \{0,1\}//p' $(S)Makefile

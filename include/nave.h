@@ -1,0 +1,443 @@
+/* nave.h - task farming over MPI
+ *
+ * SPDX-License-Identifier: BSD-3-Clause
+ *
+ * A *context* (nave) is a farm opened over a communicator.  Rank 0 is its *hub*: it holds the
+ * handles below and schedules.  Every other rank is an *engine*: it runs *kernels*, C functions
+ * that were registered by name.  Alone (one rank), the hub is its own engine.
+ *
+ * A *task* is one call of one kernel on one input.  A *view* says which engines may run tasks and
+ * how they are placed.  A call on a view returns a *future*: the tasks of that call (numbered from
+ * 0), their states and their results.
+ *
+ *     static int square(nave_task *task, const void *in, size_t in_size, void *out, size_t
+ * out_size)
+ *     {
+ *         *(double *)out = *(const double *)in * *(const double *)in;
+ *         return 0;
+ *     }
+ *
+ *     static int hub(nave *ctx, void *arg)              // runs on rank 0 only
+ *     {
+ *         nave_view *farm;
+ *         double x[1000] = {1, 2, 3}, y[1000];
+ *         nave_balanced(ctx, NULL, &farm);
+ *         return nave_map(farm, "square", x, sizeof *x, y, sizeof *y, 1000);
+ *     }
+ *
+ *     static const nave_kernel kernels[] = {NAVE_KERNEL(square)};
+ *     nave_run(MPI_COMM_WORLD, &(nave_options){.kernels = kernels, .kernel_count = 1}, hub, NULL);
+ *
+ * RULES THAT HOLD EVERYWHERE
+ *
+ * Results.  Functions that can fail return NAVE_OK (0) or a negative code.  nave_error() gives one
+ *     line of detail.  On error outputs are untouched unless the text says otherwise.
+ * Roles.  Collective calls are marked so; every rank of the communicator makes them.  All others
+ *     that take a context, a view or a future are for the hub and return NAVE_EROLE on an engine.
+ * Threads.  One thread per process calls Nave, the one that may call MPI (MPI_THREAD_SINGLE and
+ *     FUNNELED both do).  Contexts are independent; there are no globals.
+ * Progress.  The hub works inside Nave calls (nave_wait and its kin, nave_turn) and, briefly, in
+ *     each call that submits.  Between them engines go on with what they hold, no further.
+ * Memory.  Sizes are bytes in size_t; 0 and more than 4 GiB are plain cases.  Inputs and outputs
+ * are raw bytes, copied between processes of one architecture. Clean hands.  The library never
+ * initialises or finalises MPI, exits, aborts, prints, or installs a signal handler.  It works on a
+ * duplicate of the communicator, with MPI_ERRORS_RETURN set.
+ */
+#ifndef NAVE_H
+#define NAVE_H
+
+#if defined(__cplusplus) && !defined(OMPI_SKIP_MPICXX)
+#define OMPI_SKIP_MPICXX 1 /* MPI's withdrawn C++ classes are not wanted here, nor their warnings  \
+                            */
+#endif
+#include <mpi.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define NAVE_VERSION "0.1.0"
+
+#if defined(__GNUC__)
+#define NAVE_API __attribute__((visibility("default")))
+#define NAVE_PRINTF(text, first) __attribute__((format(printf, text, first)))
+#else
+#define NAVE_API
+#define NAVE_PRINTF(text, first)
+#endif
+
+typedef struct nave nave;
+typedef struct nave_view nave_view;
+typedef struct nave_future nave_future;
+typedef struct nave_task nave_task;
+
+/* ------------------------------------------------------------------------------------ errors -- */
+
+/* The one list of results: name, value, text.  NAVE_OK is 0, all others are negative. */
+#define NAVE_ERRORS(X)                                                                             \
+    X(NAVE_OK, 0, "success")                                                                       \
+    X(NAVE_END, -1, "no more results")                                                             \
+    X(NAVE_ETASK, -2, "tasks failed")                                                              \
+    X(NAVE_ECANCELED, -3, "tasks were cancelled")                                                  \
+    X(NAVE_ETIMEDOUT, -4, "time is over")                                                          \
+    X(NAVE_EUNREAD, -5, "too many results are waiting to be read")                                 \
+    X(NAVE_EINVAL, -6, "invalid argument")                                                         \
+    X(NAVE_ENOMEM, -7, "out of memory")                                                            \
+    X(NAVE_ESIZE, -8, "size does not fit")                                                         \
+    X(NAVE_EKERNEL, -9, "no engine of the view has this kernel")                                   \
+    X(NAVE_EENGINE, -10, "no such engine")                                                         \
+    X(NAVE_EOBJECT, -11, "no such object")                                                         \
+    X(NAVE_ETYPE, -12, "datatype or operation cannot be used on the engines")                      \
+    X(NAVE_ESOURCE, -13, "the source of tasks failed")                                             \
+    X(NAVE_EROLE, -14, "only the hub may do this")                                                 \
+    X(NAVE_ESTATE, -15, "not possible in this state")                                              \
+    X(NAVE_EDISAGREE, -16, "ranks disagree")                                                       \
+    X(NAVE_ELAUNCH, -17, "the ranks were started apart from each other")                           \
+    X(NAVE_EMPI, -18, "MPI reported an error")                                                     \
+    X(NAVE_EWIRE, -19, "a damaged or foreign frame arrived")
+
+#define NAVE_ERROR_VALUE(name, value, text) name = value,
+enum nave_error_code { NAVE_ERRORS(NAVE_ERROR_VALUE) };
+#undef NAVE_ERROR_VALUE
+
+/* The name ("NAVE_EINVAL") and the text of a code; "unknown" for others.  Static strings. */
+NAVE_API const char *nave_error_name(int code);
+NAVE_API const char *nave_strerror(int code);
+
+/* One line on the last error of this context on this rank: what, where, and what to do.  Never
+ * NULL.  Valid until the next call on the context.  Any rank. */
+NAVE_API const char *nave_error(const nave *ctx);
+
+/* The version of the library that is linked, "MAJOR.MINOR.PATCH". */
+NAVE_API const char *nave_version(void);
+
+/* ----------------------------------------------------------------------------------- kernels -- */
+
+/* A kernel: the code of a task.
+ *
+ * in, in_size    the input; read-only, gone after the return.  Within a map, inputs are aligned as
+ *                elements of the caller's array are; all others to 16 bytes.
+ * out, out_size  room for the result, zero-filled, aligned likewise.  What the call on the view
+ *                said; a result of another size is made by nave_output().
+ * return         0, or a code of the kernel's choice: the task has then failed, and nothing else.
+ *
+ * Kernels run on engines, one at a time, in the process and thread that called nave_serve().  They
+ * may use MPI on communicators of their own, not the context's. */
+typedef int nave_kernel_fn(nave_task *task, const void *in, size_t in_size, void *out,
+                           size_t out_size);
+
+enum {
+    /* In nave_map_reduce() the kernel adds to what `out` holds, instead of getting it empty. */
+    NAVE_ACCUMULATES = 1
+};
+
+typedef struct nave_kernel {
+    const char *name; /* 1 to 127 bytes; names that start with "nave." are the library's */
+    nave_kernel_fn *run;
+    unsigned flags; /* 0 or NAVE_ACCUMULATES */
+} nave_kernel;
+
+/* clang-format off */
+#define NAVE_KERNEL(fn) { #fn, fn, 0 }
+/* clang-format on */
+
+/* What a kernel may ask and do; `task` is the argument it got. */
+
+/* Fails the task with a message (cut at 1 KiB).  Returns a non-zero code to return at once:
+ *     if (x < 0) return nave_fail(task, "x is %g", x); */
+NAVE_API int nave_fail(nave_task *task, const char *format, ...) NAVE_PRINTF(2, 3);
+
+/* Makes the result `size` bytes long and returns zero-filled room for it, 16-byte aligned, instead
+ * of `out`.  The library frees it.  NULL when out of memory (the task then fails by itself).  A
+ * second call replaces the first.  Where the caller gave an array for the results, a size over its
+ * out_size fails the task with NAVE_ESIZE. */
+NAVE_API void *nave_output(nave_task *task, size_t size);
+
+/* The task's number within its future; the rank that runs it; nave_options.user of that rank. */
+NAVE_API size_t nave_task_index(const nave_task *task);
+NAVE_API int nave_task_engine(const nave_task *task);
+NAVE_API void *nave_task_user(const nave_task *task);
+
+/* 1 when nobody wants the result any more: the future was cancelled or freed.  Looks for news, so
+ * it costs about a microsecond; a long kernel that asks now and then can stop early. */
+NAVE_API int nave_cancelled(nave_task *task);
+
+/* An object on this engine, see nave_push().  Returns its bytes, which the kernel may change in
+ * place, and stores the size (size may be NULL); NULL where there is none.  Valid until the object
+ * is replaced or dropped. */
+NAVE_API void *nave_object(nave_task *task, const char *name, size_t *size);
+
+/* Makes or replaces an object on this engine by a copy of `data`; drops one.  NAVE_OK,
+ * NAVE_EINVAL (name empty or over 127 bytes), NAVE_ENOMEM, NAVE_EOBJECT. */
+NAVE_API int nave_object_set(nave_task *task, const char *name, const void *data, size_t size);
+NAVE_API int nave_object_drop(nave_task *task, const char *name);
+
+/* ----------------------------------------------------------------------------------- context -- */
+
+/* An operation of the caller's for nave_map_reduce(), known by name on every rank, since handles
+ * mean nothing elsewhere.  All of MPI's own operations are known without this. */
+typedef struct nave_op {
+    const char *name; /* 1 to 127 bytes */
+    MPI_Op op;        /* this rank's handle, made by MPI_Op_create; stays the caller's */
+} nave_op;
+
+enum nave_log_level { NAVE_LOG_ERROR = 1, NAVE_LOG_WARNING, NAVE_LOG_INFO };
+typedef void nave_log_fn(void *arg, int level, const char *line);
+
+/* All zero is the default.  The struct and what it points to is read by nave_open() only, except
+ * `user`, `log_arg` and the strings and functions of the kernel table, which must stay. */
+typedef struct nave_options {
+    const nave_kernel *kernels; /* this rank's kernels; ranks may have different ones, and a hub */
+    size_t kernel_count;        /*   with engines needs none */
+    const nave_op *ops;         /* this rank's operations for nave_map_reduce() */
+    size_t op_count;
+    void *user;       /* for this rank's kernels, see nave_task_user() */
+    nave_log_fn *log; /* gets errors and warnings as lines without a newline; NULL: silence */
+    void *log_arg;
+    int ranks; /* how many ranks there should be; another number is NAVE_ELAUNCH.  0: any */
+} nave_options;
+
+/* A ready-made nave_options.log: "nave: LINE" on standard error. */
+NAVE_API void nave_log_stderr(void *arg, int level, const char *line);
+
+/* Opens a farm.  Collective over comm, any intracommunicator; it may be the whole world, a part of
+ * it, or one rank, and several farms may be open at once.  opt may be NULL.  MPI must be
+ * initialised.
+ *
+ * All ranks get the same code.  On failure *ctx is still set (NULL only when out of memory): to be
+ * asked by nave_error() and closed by nave_close(), for nothing else.
+ *
+ * NAVE_EDISAGREE    ranks with different versions of the library
+ * NAVE_ELAUNCH      N single ranks where one job of N ranks was meant (the launcher of another
+ * MPI), or not as many as opt->ranks says NAVE_EINVAL       a bad kernel table (empty, long or
+ * doubled name; no function), an intercommunicator, no engine with any kernel */
+NAVE_API int nave_open(MPI_Comm comm, const nave_options *opt, nave **ctx);
+
+/* Engines: runs tasks until the hub closes the context, then returns the status that the hub gave
+ * to nave_close_with(), NAVE_OK otherwise.  The hub: returns NAVE_OK at once. */
+NAVE_API int nave_serve(nave *ctx);
+
+/* One turn of the loop without waiting, for programs that have a loop of their own, or engines that
+ * serve several contexts.  NAVE_OK while the context is open, NAVE_END on an engine once the hub
+ * has closed it.  Any rank. */
+NAVE_API int nave_turn(nave *ctx);
+
+/* Closes the farm and frees it, its views and its futures; *ctx becomes NULL.  Collective.  The hub
+ * cancels what is not finished and waits for what is running.  An engine that has not served yet
+ * serves first.  Every rank returns to the caller's program and may open again.  NULL is allowed.
+ */
+NAVE_API int nave_close(nave **ctx);
+
+/* The same, and nave_serve() returns `status` on the engines. */
+NAVE_API int nave_close_with(nave **ctx, int status);
+
+/* Open, serve, close in one: `hub` is called on rank 0, the others serve.  Collective.  Returns
+ * what `hub` returned, on all ranks; a failure to open on all ranks likewise. */
+NAVE_API int nave_run(MPI_Comm comm, const nave_options *opt, int (*hub)(nave *ctx, void *arg),
+                      void *arg);
+
+/* This rank; number of ranks; whether this rank is the hub; number of engines.  Any rank. */
+NAVE_API int nave_rank(const nave *ctx);
+NAVE_API int nave_size(const nave *ctx);
+NAVE_API int nave_is_hub(const nave *ctx);
+NAVE_API int nave_engine_count(const nave *ctx);
+
+/* The host name of a rank, on the hub; NULL for a rank that is not there, and on engines. */
+NAVE_API const char *nave_host(const nave *ctx, int rank);
+
+/* ------------------------------------------------------------------------------------- views -- */
+
+/* A direct view: tasks go to named engines.  `engines` lists n different ranks in the view's order;
+ * NULL and 0 mean all engines in order of rank.  apply makes one task for each engine; map gives
+ * each a block of neighbouring tasks, engine j of m those from j*n/m up to (j+1)*n/m.
+ * NAVE_EENGINE: a rank that is no engine. */
+NAVE_API int nave_direct(nave *ctx, const int *engines, size_t n, nave_view **view);
+
+/* How a balanced view places tasks.  All zero is the default: sizes tuned by measured times. */
+typedef struct nave_policy {
+    size_t chunk;       /* tasks handed out at a time; 0: chosen while running.  In
+                         *   nave_map_reduce() also the size of the blocks that are folded */
+    size_t window;      /* chunks that may be with an engine at once; 0: chosen while running */
+    const int *engines; /* these ranks only (copied); NULL: all engines */
+    size_t engine_count;
+    size_t backlog; /* nave_map_from(): results that may wait to be read; 0: 65536 */
+    int discard;    /* nave_map_from(): results of good tasks are dropped as they come */
+} nave_policy;
+
+/* A balanced view: each task goes to whichever engine is free and has the kernel.  policy may be
+ * NULL.  Chunks shrink towards the end as in factoring (Flynn Hummel, Schonberg, Flynn: Factoring,
+ * a method for scheduling parallel loops, CACM 35(8), 1992) and last about a millisecond at most.
+ */
+NAVE_API int nave_balanced(nave *ctx, const nave_policy *policy, nave_view **view);
+
+/* Frees a view; its futures go on.  NULL is allowed. */
+NAVE_API void nave_view_free(nave_view *view);
+
+/* Views of both kinds may be used on the same engines at the same time: tasks for a named engine
+ * go first, balanced calls take turns. */
+
+/* -------------------------------------------------------------------------------------- calls --
+ */
+
+/* All calls name a kernel.  NAVE_EKERNEL: no engine of the view has it (or, direct: one of them has
+ * not); nave_error() names the nearest known name.  in may be NULL when in_size is 0, and so on. */
+
+/* Starts one task (balanced) or one on each engine (direct), on a copy of `in`. */
+NAVE_API int nave_apply(nave_view *view, const char *kernel, const void *in, size_t in_size,
+                        size_t out_size, nave_future **future);
+
+/* n tasks, like a loop over arrays: task i reads the in_size bytes at in + i*in_size and its result
+ * goes to out + i*out_size.  Blocks until all are finished.
+ *
+ * Returns NAVE_OK; or NAVE_ETASK: some failed, nave_error() has the digest (how many, why, which),
+ * and the results of all others are in place.  Places of failed tasks are not written. */
+NAVE_API int nave_map(nave_view *view, const char *kernel, const void *in, size_t in_size,
+                      void *out, size_t out_size, size_t n);
+
+/* The same without blocking.  in and out are borrowed until the future is complete.  With out NULL
+ * the future keeps the results, of any sizes. */
+NAVE_API int nave_map_start(nave_view *view, const char *kernel, const void *in, size_t in_size,
+                            void *out, size_t out_size, size_t n, nave_future **future);
+
+/* A lazy source of tasks: called on the hub, in order, when an engine has room for task `index`.
+ * Points *in at the input, valid until the next call, and returns 1; or 0: there are no more; or
+ * negative: stop with NAVE_ESOURCE and this code.  It must not call Nave. */
+typedef int nave_source(void *arg, size_t index, const void **in, size_t *in_size);
+
+/* Tasks from a source, which may be endless.  Only what engines have room for is drawn, and results
+ * wait in the future until read: at most policy.backlog of them, then no more tasks are drawn.  So
+ * read as they come, by nave_next(); or set policy.discard.  On a direct view, whichever of its
+ * engines has room takes the next task. */
+NAVE_API int nave_map_from(nave_view *view, const char *kernel, nave_source *next, void *arg,
+                           size_t out_size, nave_future **future);
+
+/* n tasks whose results, `count` elements of `type` each, are combined by `op` into acc on the hub.
+ * Engines combine what they ran, and MPI_Reduce brings the sums home: no result visits the hub on
+ * the way.  Blocks.  acc is overwritten, and untouched if n is 0 or any task failed (NAVE_ETASK).
+ *
+ * type: any datatype; the engines rebuild derived ones from its envelope.  `out` of the kernel is
+ *     count elements as laid out in memory (extents).  op: MPI's, or the caller's out of
+ *     nave_options.ops.  NAVE_ETYPE otherwise.
+ *
+ * The bits of the answer do not depend on the number of ranks or on timing: integers are exact
+ * anyhow; other types, and operations of the caller's, are folded in order of the tasks, in blocks
+ * that depend on n and the size of a result alone: blocks = n / ceil(n / max), rounded up, where
+ * max is 64 MiB / (count * extent) but at least 16 and at most 16384 (or policy.chunk tasks a
+ * block). So operations need not commute. */
+NAVE_API int nave_map_reduce(nave_view *view, const char *kernel, const void *in, size_t in_size,
+                             size_t n, void *acc, int count, MPI_Datatype type, MPI_Op op);
+
+/* ------------------------------------------------------------------------------------ futures --
+ */
+
+/* `seconds`: how long to wait at most; negative: without end; 0: just look. */
+
+/* Waits until all tasks are finished.  NAVE_OK, all succeeded; NAVE_ETASK, NAVE_ECANCELED,
+ * NAVE_ESOURCE, finished otherwise (nave_error() has the digest); NAVE_ETIMEDOUT, not finished;
+ * NAVE_EUNREAD, will not finish unless its results are read. */
+NAVE_API int nave_wait(nave_future *future, double seconds);
+
+/* Waits until one of n futures is finished and stores its place.  NULL entries are passed over;
+ * NAVE_EINVAL when all are.  Returns as nave_wait() would for that one. */
+NAVE_API int nave_wait_any(nave_future *const *futures, size_t n, size_t *which, double seconds);
+
+/* 1 when finished, 0 when not; gives the farm a turn. */
+NAVE_API int nave_test(nave_future *future);
+
+typedef struct nave_counts {
+    size_t total;     /* tasks; of a source: drawn so far */
+    size_t running;   /* with an engine */
+    size_t succeeded; /* finished, with a result */
+    size_t failed;    /* finished, with a code and perhaps a message */
+    size_t cancelled; /* never to be finished */
+    int complete;     /* 1: nothing more will change */
+} nave_counts;
+
+/* How far a future has got.  Does not wait or turn the loop. */
+NAVE_API void nave_count(const nave_future *future, nave_counts *counts);
+
+/* The result of task i; waits for it.  Stores where it is and its size (either may be NULL); valid
+ * until the future is freed.  NAVE_ETASK or NAVE_ECANCELED when it has none; NAVE_EINVAL beyond the
+ * last, or already read by nave_next(). */
+NAVE_API int nave_result(nave_future *future, size_t i, const void **data, size_t *size);
+
+enum nave_task_state {
+    NAVE_WAITING = 0,
+    NAVE_RUNNING, /* with an engine, perhaps waiting there */
+    NAVE_SUCCEEDED,
+    NAVE_FAILED,
+    NAVE_CANCELLED
+};
+
+/* What is known of one task.  Times are seconds since nave_open(), on one clock for all ranks of a
+ * host; across hosts they agree to the skew of an MPI_Barrier. */
+typedef struct nave_record {
+    size_t index;
+    enum nave_task_state state;
+    int code;            /* of a failed task: what the kernel returned, or a NAVE_E code */
+    const char *message; /* of nave_fail(), or ""; valid until the future is freed */
+    int engine;          /* rank, or -1 */
+    const char *host;    /* of the engine, or "" */
+    int attempts;        /* how often it was handed to an engine */
+    double submitted, started, ended;
+    const void *data; /* the result; NULL where there is none */
+    size_t size;
+} nave_record;
+
+/* The next result in order of arrival, failed and cancelled tasks included.  NAVE_END when all have
+ * been read.  Waits.  The record's data is valid until the next nave_next() on this future, and is
+ * then freed (results in the caller's own array stay). */
+NAVE_API int nave_next(nave_future *future, double seconds, nave_record *record);
+
+/* The record of task i as it stands.  NAVE_EINVAL as for nave_result(). */
+NAVE_API int nave_task_record(const nave_future *future, size_t i, nave_record *record);
+
+/* The failed tasks: stores the first `room` of their numbers, ascending, and returns how many there
+ * are.  (Of a future with over a million failures, the first million are known by number.) */
+NAVE_API size_t nave_failed(nave_future *future, size_t *indices, size_t room);
+
+/* What went wrong, in one line: "37 of 1000 tasks failed: 30 x "no such file" (code 2; engines 1,
+ * 3; first 17), 7 x ...; tasks 3, 17-19, ...".  "" when nothing did.  Valid until the next call on
+ * this future. */
+NAVE_API const char *nave_digest(nave_future *future);
+
+/* Cancels what has not started; kernels that run go on (see nave_cancelled()), their results are
+ * dropped.  Returns at once; the future completes when engines have answered.  NAVE_OK also when it
+ * is complete already. */
+NAVE_API int nave_cancel(nave_future *future);
+
+/* Frees a future and its results.  One that is not complete is cancelled, and the call waits until
+ * no engine uses the caller's buffers.  NULL is allowed. */
+NAVE_API void nave_future_free(nave_future *future);
+
+/* ------------------------------------------------------------------------------------ objects --
+ */
+
+/* Objects are named buffers that live on engines until replaced, dropped, or the context is closed.
+ * Kernels reach them by nave_object().  These calls act on every engine of the view (of either
+ * kind) in the view's order, and block.  Names: 1 to 127 bytes. */
+
+/* Puts a copy of the buffer on each engine. */
+NAVE_API int nave_push(nave_view *view, const char *name, const void *data, size_t size);
+
+/* Fetches an object from each engine: the future's results, in the view's order.  Complete on
+ * return.  NAVE_EOBJECT when an engine has none. */
+NAVE_API int nave_pull(nave_view *view, const char *name, nave_future **future);
+
+/* Deals out n elements of `size` bytes in contiguous blocks: engine j of m gets those from j*n/m up
+ * to (j+1)*n/m.  nave_gather() is the inverse; NAVE_ESIZE when an engine's object is not of just
+ * the size of its block. */
+NAVE_API int nave_scatter(nave_view *view, const char *name, const void *base, size_t n,
+                          size_t size);
+NAVE_API int nave_gather(nave_view *view, const char *name, void *base, size_t n, size_t size);
+
+/* Drops an object from each engine.  NAVE_EOBJECT when one has none (the others dropped it). */
+NAVE_API int nave_drop(nave_view *view, const char *name);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

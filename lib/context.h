@@ -1,0 +1,23 @@
+/* context - what one rank holds of one farm. */
+#ifndef NV_CONTEXT_H
+#define NV_CONTEXT_H
+
+#include "error.h"
+#include "kernel.h"
+
+struct nave {
+    MPI_Comm mpi; /* a duplicate of the caller's; MPI_COMM_NULL when opening failed */
+    int rank, size;
+    bool usable; /* opened, and not closed by the hub */
+    struct nv_error error;
+    nave_op *ops; /* a copy, with copies of the names */
+    size_t op_count;
+    void *user;
+    struct nv_kernels kernels;
+    double origin; /* nv_clock() at nave_open() */
+    struct nv_comm *comm;
+    struct nv_engine *engine; /* on engines, and on a hub that is alone */
+    struct nv_hub *hub;       /* on rank 0 */
+};
+
+#endif

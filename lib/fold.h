@@ -1,0 +1,77 @@
+/* fold - results that are combined where they arise and brought home by MPI_Reduce.
+ *
+ * A fold says how: operation, type, and slots.  The tasks of a slot are combined on one engine, in
+ * order.  An exact fold (integer sums and the like) has one slot, of which each engine holds a
+ * part: MPI_Reduce with the operation itself adds them up, and whoever has none adds zeros.  All
+ * others are ordered: the tasks are cut into blocks, a slot each.  A slot is filled on one rank and
+ * zero on all others, so MPI_Reduce with MPI_BOR over its bits brings it home unchanged, and the
+ * hub combines the slots in order.  Either way the answer does not depend on who ran what.
+ *
+ * Invariant: on all ranks that take part, nv_fold_reduce() makes the same row of MPI_Reduce calls,
+ * whatever each of them holds.
+ */
+#ifndef NV_FOLD_H
+#define NV_FOLD_H
+
+#include "error.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct nv_fold {
+    MPI_Datatype type;
+    bool type_made; /* rebuilt here, to be freed */
+    MPI_Op op;
+    int op_number;       /* of a predefined one, or -1 */
+    const char *op_name; /* of the caller's */
+    int count;
+    size_t extent;
+    uint64_t slots;
+    uint64_t block; /* tasks in a slot, of an ordered fold; 0: exact */
+};
+
+/* What one engine holds of a fold. */
+struct nv_partial {
+    struct nv_partial *next;
+    uint64_t job;
+    struct nv_fold fold;
+    bool accumulates; /* kernels add to the slot themselves */
+    void *scratch;
+    struct nv_slot *slots; /* ascending by number */
+    size_t slot_count, slot_room;
+};
+
+static inline size_t nv_fold_size(const struct nv_fold *fold)
+{
+    return (size_t)fold->count * fold->extent;
+}
+
+/* Hub: describes a fold of n tasks.  `chunk`: tasks in a block, 0: by the size of a result. */
+int nv_fold_init(struct nv_fold *fold, const nave_op *ops, size_t op_count, uint64_t n,
+                 uint64_t chunk, int count, MPI_Datatype type, MPI_Op op, struct nv_error *error);
+void nv_fold_release(struct nv_fold *fold);
+
+/* To bytes (0: does not fit) and back on an engine, with its own table of operations.  The message
+ * says why not. */
+size_t nv_fold_encode(const struct nv_fold *fold, unsigned char *bytes, size_t room);
+bool nv_fold_decode(struct nv_fold *fold, const unsigned char *bytes, size_t size,
+                    const nave_op *ops, size_t op_count, char *message, size_t room);
+
+/* Engine: a new partial over `fold`, which it takes over; NULL when out of memory. */
+struct nv_partial *nv_partial_new(uint64_t job, const struct nv_fold *fold, bool accumulates);
+void nv_partial_free(struct nv_partial *partial);
+
+/* Where the kernel of task `index` puts its result (NULL: out of memory); then takes it in. */
+void *nv_partial_begin(struct nv_partial *partial, uint64_t index);
+int nv_partial_end(struct nv_partial *partial, uint64_t index);
+
+/* The communicator of those that take part: rank 0 and `ranks` (ascending, without 0), or all when
+ * count is 0: then `mpi` itself.  Collective over them. */
+int nv_fold_comm(MPI_Comm mpi, const int32_t *ranks, int count, MPI_Comm *members,
+                 struct nv_error *error);
+
+/* Collective over `mpi`; rank 0 gets the answer in acc (NULL elsewhere).  partial may be NULL. */
+int nv_fold_reduce(MPI_Comm mpi, const struct nv_fold *fold, const struct nv_partial *partial,
+                   void *acc, struct nv_error *error);
+
+#endif

@@ -1,0 +1,122 @@
+/* frame - the messages between ranks: pure encoding and decoding, no MPI.
+ *
+ * A frame is a row of items; each starts at a multiple of NV_ALIGN with a head {kind, size}, where
+ * size counts the whole item and is a multiple of NV_ALIGN too.  Integers are in the machine's own
+ * order: nave_open() has compared it over the ranks.
+ *
+ * Invariant: whatever bytes a reader is given, nv_frame_next() never points outside of them, and
+ * an item that it accepts is consistent in itself.  Meaning (does the job exist?) is the caller's.
+ */
+#ifndef NV_FRAME_H
+#define NV_FRAME_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum {
+    NV_ALIGN = 16,
+    NV_FRAME_ROOM = 64 * 1024, /* bytes in a frame at most */
+    NV_INLINE_MAX = 16 * 1024, /* one input or result up to here travels within the frame */
+    NV_MESSAGE_MAX = 1024,     /* bytes of a failure's message */
+    NV_EXTRA_MAX = 16 * 1024,  /* bytes of a run's extra part */
+};
+
+enum nv_item_kind {
+    NV_RUN = 1, /* hub to engine: run these tasks */
+    NV_CANCEL,  /*   drop the tasks of a job that have not started */
+    NV_PREPARE, /*   reduction: send what you have, then say NV_READY */
+    NV_REDUCE,  /*   reduction: all are ready, enter it; list: the ranks, none: all */
+    NV_DROP,    /*   reduction: forget the partial sums */
+    NV_CLOSE,   /*   the hub closes; value: the status for nave_serve() */
+    NV_RESULTS, /* engine to hub: a row of tasks that succeeded, with results of one size */
+    NV_RESULT,  /*   one task: failed, or with a result of another size than asked for */
+    NV_DROPPED, /*   a row of tasks that were cancelled before they started */
+    NV_READY    /*   reduction: nothing of this engine is under way any more */
+};
+
+enum nv_item_flag {
+    NV_BULK = 1,   /* the data follows in transfers of its own */
+    NV_SHARED = 2, /* one input for all tasks of the run */
+    NV_FOLD = 4    /* results are folded on the engine; extra: how (see reduce.h) */
+};
+
+struct nv_run {
+    uint64_t job, first;
+    uint32_t count, kernel;
+    uint64_t in_size, out_size;
+    uint32_t flags, extra_size;
+};
+
+struct nv_results {
+    uint64_t job, first;
+    uint32_t count, flags;
+    uint64_t size;  /* of each result */
+    double started; /* of the first; each task starts where the one before it ends */
+};
+
+struct nv_result {
+    uint64_t job, index;
+    int32_t code;
+    uint32_t message_size;
+    uint64_t size;
+    double started, ended;
+    uint32_t flags, unused;
+};
+
+struct nv_control {
+    uint64_t job, first, count; /* first, count: NV_DROPPED */
+    int64_t value;
+    uint32_t list_size, unused; /* entries of int32_t */
+};
+
+struct nv_frame {
+    unsigned char *data; /* NV_FRAME_ROOM bytes, aligned to NV_ALIGN */
+    size_t size;
+};
+
+struct nv_item {
+    enum nv_item_kind kind;
+    union {
+        struct nv_run run;
+        struct nv_results results;
+        struct nv_result result;
+        struct nv_control control;
+    };
+    const void *extra;           /* run: extra bytes; result: message; control: int32_t list */
+    const uint32_t *nanoseconds; /* results: how long each task ran */
+    const void *data;            /* inputs or results; NULL when NV_BULK */
+    size_t data_size;            /* their bytes, also when NV_BULK */
+};
+
+struct nv_reader {
+    const unsigned char *data;
+    size_t size, at;
+};
+
+static inline size_t nv_align(size_t size)
+{
+    return (size + NV_ALIGN - 1) & ~(size_t)(NV_ALIGN - 1);
+}
+
+/* Bytes that an item would take, to be compared with the room that is left; SIZE_MAX: over any. */
+size_t nv_frame_run_size(const struct nv_run *run);
+size_t nv_frame_results_size(const struct nv_results *results);
+size_t nv_frame_result_size(const struct nv_result *result);
+size_t nv_frame_control_size(const struct nv_control *control);
+
+/* Append an item.  False, and nothing changed, when it does not fit into what is left. */
+bool nv_frame_add_run(struct nv_frame *frame, const struct nv_run *run, const void *extra,
+                      const void *data);
+bool nv_frame_add_results(struct nv_frame *frame, const struct nv_results *results,
+                          const uint32_t *nanoseconds, const void *data);
+bool nv_frame_add_result(struct nv_frame *frame, const struct nv_result *result,
+                         const char *message, const void *data);
+bool nv_frame_add_control(struct nv_frame *frame, enum nv_item_kind kind,
+                          const struct nv_control *control, const int32_t *list);
+
+/* The next item: 1; 0 at the end; -1 when the bytes are no frame.  `reader->data` must be aligned
+ * to NV_ALIGN; the item points into it. */
+int nv_frame_next(struct nv_reader *reader, struct nv_item *item);
+
+#endif

@@ -1,0 +1,764 @@
+/* future - see future.h.  SPDX-License-Identifier: BSD-3-Clause */
+#include "future.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    CHUNK_BYTES = 32 * 1024,     /* of inputs in a frame */
+    CHUNK_BYTES_LARGE = 4 << 20, /* of inputs in a transfer */
+    CHUNK_TASKS = 16 * 1024,
+    SOURCE_CHUNK = 256,
+    BACKLOG = 65536
+};
+
+/* ------------------------------------------------------------------------------------- start, end
+ * -- */
+
+/* As many tasks as fit a frame, or a transfer of moderate size. */
+static uint64_t max_chunk(const struct nv_future_spec *spec)
+{
+    size_t size = spec->input.size;
+    uint64_t chunk = CHUNK_TASKS;
+    if (spec->input.kind == NV_IN_SOURCE)
+        return SOURCE_CHUNK;
+    if (spec->input.kind == NV_IN_ARRAY && size > 0)
+        chunk = (size <= NV_INLINE_MAX ? CHUNK_BYTES : CHUNK_BYTES_LARGE) / size;
+    return chunk < 1 ? 1 : chunk > CHUNK_TASKS ? CHUNK_TASKS : chunk;
+}
+
+static uint64_t backlog_of(const nave_future *future)
+{
+    size_t backlog = future->view->policy.backlog;
+    return backlog > 0 ? backlog : BACKLOG;
+}
+
+static void sched_add(nave_future *future, const struct nv_future_spec *spec,
+                      const struct nv_set *engines)
+{
+    const nave_view *view = spec->view;
+    bool named = (view->direct || spec->each) && spec->input.kind != NV_IN_SOURCE;
+    uint64_t most = max_chunk(spec);
+    if (future->open && most > future->limit)
+        most = future->limit;
+    struct nv_job_spec job = {.owner = future,
+                              .kernel = future->kernel,
+                              .count = future->open ? future->limit : spec->count,
+                              .open = future->open,
+                              .max_chunk = most,
+                              .chunk = view->policy.chunk,
+                              .window = view->policy.window,
+                              .block = spec->block,
+                              .engines = named ? NULL : engines,
+                              .named = named ? view->engines : NULL,
+                              .named_count = named ? view->count : 0};
+    future->job = nv_sched_add(future->hub->sched, &job);
+}
+
+static void link_in(nave_future *future)
+{
+    struct nv_hub *hub = future->hub;
+    future->next = hub->futures;
+    if (future->next != NULL)
+        future->next->prev = future;
+    hub->futures = future;
+    future->view->users++;
+}
+
+void nv_future_discard(nave_future *future)
+{
+    struct nv_hub *hub = future->hub;
+    *(future->prev != NULL ? &future->prev->next : &hub->futures) = future->next;
+    if (future->next != NULL)
+        future->next->prev = future->prev;
+    nv_view_leave(future->view);
+    nv_ledger_release(&future->ledger);
+    free(future->input.owned);
+    free(future->extra);
+    free(future->used);
+    free(future);
+}
+
+static void check_complete(nave_future *future)
+{
+    const struct nv_ledger *ledger = &future->ledger;
+    uint64_t finished = ledger->succeeded + ledger->failed + ledger->cancelled;
+    if (future->complete || future->open || finished < future->count || future->receiving > 0 ||
+        future->sending > 0)
+        return;
+    future->complete = true;
+    nv_sched_remove(future->hub->sched, future->job);
+    if (future->orphan)
+        nv_future_discard(future);
+}
+
+static nave_future *future_new(const struct nv_future_spec *spec, uint32_t kernel)
+{
+    struct nv_hub *hub = spec->view->hub;
+    nave_future *future = calloc(1, sizeof *future);
+    if (future == NULL)
+        return NULL;
+    future->hub = hub;
+    future->view = spec->view;
+    future->input = spec->input;
+    future->output = spec->output;
+    future->kernel = kernel;
+    future->flags = spec->flags;
+    future->count = spec->count;
+    future->open = spec->input.kind == NV_IN_SOURCE;
+    future->limit = backlog_of(future);
+    future->submitted = nv_hub_time(hub);
+    future->extra_size = spec->extra_size;
+    future->extra = malloc(spec->extra_size + 1);
+    future->used = spec->flags & NV_FOLD ? nv_set_new((size_t)hub->ctx->size) : NULL;
+    nv_ledger_init(&future->ledger);
+    if (future->extra == NULL || (spec->flags & NV_FOLD && future->used == NULL)) {
+        free(future->extra);
+        free(future);
+        return NULL;
+    }
+    if (spec->extra_size > 0)
+        memcpy(future->extra, spec->extra, spec->extra_size);
+    return future;
+}
+
+int nv_future_start(const struct nv_future_spec *spec, nave_future **out)
+{
+    struct nv_hub *hub = spec->view->hub;
+    const struct nv_set *engines;
+    nave_future *future = NULL;
+    uint32_t kernel;
+    bool worked;
+    int rc = nv_hub_check(hub->ctx);
+    if (rc == NAVE_OK)
+        rc = nv_view_kernel(spec->view, spec->kernel, &kernel, &engines);
+    if (rc == NAVE_OK) {
+        future = future_new(spec, kernel);
+        if (future != NULL)
+            sched_add(future, spec, engines);
+        if (future == NULL || future->job == 0)
+            rc = nv_error_set(&hub->ctx->error, NAVE_ENOMEM, "no memory for a future");
+    }
+    if (rc != NAVE_OK) {
+        if (future != NULL) {
+            free(future->extra);
+            free(future->used);
+        }
+        free(future);
+        free(spec->input.owned);
+        return rc;
+    }
+    link_in(future);
+    check_complete(future);
+    *out = future;
+    return nv_hub_turn(hub, &worked);
+}
+
+/* --------------------------------------------------------------------------------------- sending
+ * -- */
+
+/* Part j of m of n elements: where it begins. */
+static size_t part_begin(size_t n, uint64_t j, size_t m)
+{
+    return (size_t)(n / m * j + n % m * j / m);
+}
+
+static const char *input_at(const nave_future *future, uint64_t first, uint64_t count, size_t *size)
+{
+    const struct nv_input *input = &future->input;
+    size_t from, to;
+    switch (input->kind) {
+    case NV_IN_ARRAY:
+        *size = (size_t)count * input->size;
+        return input->base + first * input->size;
+    case NV_IN_PARTS:
+        from = part_begin(input->n, first, future->view->count);
+        to = part_begin(input->n, first + 1, future->view->count);
+        *size = (to - from) * input->size;
+        return input->base + from * input->size;
+    default:
+        *size = input->size;
+        return input->base;
+    }
+}
+
+/* The memory of one input that is under way; `copy` is the library's own. */
+struct sending {
+    nave_future *future;
+    void *copy;
+};
+
+static void sent(void *arg)
+{
+    struct sending *sending = arg;
+    nave_future *future = sending->future;
+    free(sending->copy);
+    free(sending);
+    future->sending--;
+    check_complete(future);
+}
+
+/* Hands one run to the hub.  A source's input is gone after the call: when large, it is copied. */
+static int send_run(nave_future *future, int engine, struct nv_run *run, const void *data,
+                    size_t size, bool copy)
+{
+    struct nv_hub *hub = future->hub;
+    struct sending *sending = malloc(sizeof *sending);
+    bool bulk;
+    int rc;
+    if (sending == NULL)
+        return nv_error_set(&hub->ctx->error, NAVE_ENOMEM, "no memory to send a task");
+    *sending = (struct sending){future, NULL};
+    if (copy && size > 2 * NV_INLINE_MAX) {
+        sending->copy = malloc(size);
+        if (sending->copy == NULL) {
+            free(sending);
+            return nv_error_set(&hub->ctx->error, NAVE_ENOMEM,
+                                "no memory for an input of %zu bytes", size);
+        }
+        memcpy(sending->copy, data, size);
+        data = sending->copy;
+    }
+    rc = nv_hub_run(hub, engine, run, future->extra, data, size, sent, sending, &bulk);
+    if (bulk)
+        future->sending++;
+    else
+        free(sending);
+    return rc;
+}
+
+static struct nv_run run_of(const nave_future *future, uint64_t first, uint64_t count)
+{
+    return (struct nv_run){.job = future->job,
+                           .first = first,
+                           .count = (uint32_t)count,
+                           .kernel = future->kernel,
+                           .in_size = future->input.size,
+                           .out_size =
+                               future->output.kind == NV_OUT_PARTS ? 0 : future->output.size,
+                           .flags = future->flags,
+                           .extra_size = (uint32_t)future->extra_size};
+}
+
+static int no_ledger(const nave_future *future)
+{
+    return nv_error_set(&future->hub->ctx->error, NAVE_ENOMEM, "no memory for task records");
+}
+
+static int send_rows(nave_future *future, const struct nv_send *send)
+{
+    struct nv_run run = run_of(future, send->first, send->count);
+    size_t size;
+    const char *data = input_at(future, send->first, send->count, &size);
+    if (future->input.kind == NV_IN_SHARED)
+        run.flags |= NV_SHARED;
+    if (future->input.kind == NV_IN_PARTS)
+        run.in_size = size;
+    if (!nv_ledger_send(&future->ledger, send->first, send->count))
+        return no_ledger(future);
+    return send_run(future, send->engine, &run, data, size, false);
+}
+
+/* Draws one task and sends it: 1 sent, 0 or the source's code at its end, or our error in *rc. */
+static int draw(nave_future *future, int engine, uint64_t index, int *rc)
+{
+    const void *data = NULL;
+    size_t size = 0;
+    int got = future->input.next(future->input.arg, (size_t)index, &data, &size);
+    struct nv_run run = run_of(future, index, 1);
+    struct nv_entry *entry;
+    if (got <= 0)
+        return got;
+    entry =
+        nv_ledger_send(&future->ledger, index, 1) ? nv_ledger_look(&future->ledger, index) : NULL;
+    if (entry == NULL) {
+        *rc = no_ledger(future);
+        return 0;
+    }
+    entry->submitted = nv_hub_time(future->hub);
+    run.in_size = size;
+    future->count = index + 1;
+    *rc = send_run(future, engine, &run, data, size, true);
+    return 1;
+}
+
+static int send_drawn(nave_future *future, const struct nv_send *send)
+{
+    struct nv_hub *hub = future->hub;
+    int rc = NAVE_OK;
+    for (uint64_t i = 0; i < send->count && rc == NAVE_OK; i++) {
+        int got = draw(future, send->engine, send->first + i, &rc);
+        if (got > 0 || rc != NAVE_OK)
+            continue;
+        future->source_code = got;
+        future->open = false;
+        nv_sched_end(hub->sched, send, i);
+        check_complete(future);
+        break;
+    }
+    return rc == NAVE_OK ? nv_hub_flush(hub) : rc;
+}
+
+int nv_future_send(nave_future *future, const struct nv_send *send)
+{
+    if (future->used != NULL)
+        nv_set_add(future->used, (size_t)send->engine);
+    if (future->input.kind == NV_IN_SOURCE)
+        return send_drawn(future, send);
+    return send_rows(future, send);
+}
+
+/* -------------------------------------------------------------------------------- taking answers
+ * -- */
+
+/* Results that are read or not kept make room for more tasks of a source. */
+static void allow_more(nave_future *future)
+{
+    const struct nv_ledger *ledger = &future->ledger;
+    uint64_t finished = ledger->succeeded + ledger->failed + ledger->cancelled;
+    if (!future->open)
+        return;
+    future->limit = finished - ledger->unread + backlog_of(future);
+    nv_sched_extend(future->hub->sched, future->job, future->limit);
+}
+
+static void finish(nave_future *future, uint64_t index, enum nave_task_state state)
+{
+    bool keep = !(future->input.kind == NV_IN_SOURCE && future->view->policy.discard);
+    nv_ledger_finish(&future->ledger, index, state, keep);
+}
+
+static void fail(nave_future *future, uint64_t index, int engine, int code, const char *message)
+{
+    nv_ledger_blame(&future->ledger, index, engine, code, message, strlen(message));
+    finish(future, index, NAVE_FAILED);
+}
+
+/* Finds the place of a result, entry->data.  False, with the reason, when it has none. */
+static bool place_for(nave_future *future, uint64_t index, size_t size, struct nv_entry *entry,
+                      const char **why)
+{
+    struct nv_output *output = &future->output;
+    size_t from, to;
+    switch (output->kind) {
+    case NV_OUT_ARRAY:
+        *why = "the result is larger than out_size";
+        entry->data = output->base + index * output->size;
+        return size <= output->size;
+    case NV_OUT_PARTS:
+        from = part_begin(output->n, index, future->view->count);
+        to = part_begin(output->n, index + 1, future->view->count);
+        *why = "the object is not of the size of its block";
+        entry->data = output->base + from * output->size;
+        return size == (to - from) * output->size;
+    default:
+        *why = "there is no memory for the result on the hub";
+        entry->data = size > 0 ? malloc(size) : NULL;
+        entry->owned = entry->data != NULL;
+        return size == 0 || entry->data != NULL;
+    }
+}
+
+/* Whether what a succeeded task returned is wanted. */
+static bool wanted(const nave_future *future)
+{
+    return !future->cancelled && !future->orphan &&
+           !(future->input.kind == NV_IN_SOURCE && future->view->policy.discard);
+}
+
+/* A result that is being received. */
+struct receiving {
+    nave_future *future;
+    uint64_t index;
+    bool kept;
+};
+
+static void received(void *arg)
+{
+    struct receiving *receiving = arg;
+    nave_future *future = receiving->future;
+    future->receiving--;
+    if (receiving->kept) {
+        finish(future, receiving->index, NAVE_SUCCEEDED);
+        allow_more(future);
+    }
+    free(receiving);
+    check_complete(future);
+}
+
+/* Receives a large result to its place, or lets it go by (to NULL). */
+static int receive_to(nave_future *future, int engine, uint64_t index, void *to, size_t size)
+{
+    struct receiving *receiving = malloc(sizeof *receiving);
+    if (receiving == NULL)
+        return nv_error_set(&future->hub->ctx->error, NAVE_ENOMEM, "no memory for a result");
+    *receiving = (struct receiving){future, index, to != NULL};
+    future->receiving++;
+    return nv_comm_receive(future->hub->ctx->comm, engine, NV_TO_HUB, to, size, received,
+                           receiving);
+}
+
+static struct nv_entry *entry_of(nave_future *future, uint64_t index, int engine, double started,
+                                 double ended)
+{
+    struct nv_entry *entry = nv_ledger_look(&future->ledger, index);
+    assert(entry != NULL);
+    if (future->input.kind != NV_IN_SOURCE)
+        entry->submitted = future->submitted;
+    entry->engine = engine;
+    entry->started = started;
+    entry->ended = ended;
+    return entry;
+}
+
+/* One good result whose bytes are here (data), or come by a transfer (bulk). */
+static int take_good(nave_future *future, int engine, uint64_t index, struct nv_entry *entry,
+                     const void *data, size_t size, bool bulk)
+{
+    const char *why;
+    bool placed = false;
+    entry->size = size;
+    if (!wanted(future)) {
+        finish(future, index, future->cancelled ? NAVE_CANCELLED : NAVE_SUCCEEDED);
+    } else {
+        placed = place_for(future, index, size, entry, &why);
+        if (!placed)
+            fail(future, index, engine, NAVE_ESIZE, why);
+    }
+    if (bulk)
+        return receive_to(future, engine, index, placed ? entry->data : NULL, size);
+    if (placed && size > 0)
+        memcpy(entry->data, data, size);
+    if (placed)
+        finish(future, index, NAVE_SUCCEEDED);
+    return NAVE_OK;
+}
+
+static bool answered(nave_future *future, int engine, uint64_t first, uint64_t count,
+                     double seconds)
+{
+    return first + count <= future->count &&
+           nv_sched_done(future->hub->sched, engine, future->job, first, count, seconds);
+}
+
+static int not_asked(const nave_future *future, int engine)
+{
+    return nv_error_set(&future->hub->ctx->error, NAVE_EWIRE,
+                        "rank %d answered tasks that it did not have", engine);
+}
+
+static int take_row(nave_future *future, int engine, const struct nv_item *item)
+{
+    const struct nv_results *row = &item->results;
+    double started = row->started, total = 0;
+    int rc = NAVE_OK;
+    for (uint32_t i = 0; i < row->count; i++)
+        total += item->nanoseconds[i] * 1e-9;
+    if (row->flags & NV_BULK || !answered(future, engine, row->first, row->count, total))
+        return not_asked(future, engine);
+    for (uint32_t i = 0; i < row->count && rc == NAVE_OK; i++) {
+        double ended = started + item->nanoseconds[i] * 1e-9;
+        uint64_t index = row->first + i;
+        struct nv_entry *entry = entry_of(future, index, engine, started, ended);
+        rc = take_good(future, engine, index, entry, (const char *)item->data + i * row->size,
+                       (size_t)row->size, false);
+        started = ended;
+    }
+    return rc;
+}
+
+static int take_single(nave_future *future, int engine, const struct nv_item *item)
+{
+    const struct nv_result *result = &item->result;
+    struct nv_entry *entry;
+    if (!answered(future, engine, result->index, 1, result->ended - result->started))
+        return not_asked(future, engine);
+    entry = entry_of(future, result->index, engine, result->started, result->ended);
+    if (result->code == 0)
+        return take_good(future, engine, result->index, entry, item->data, (size_t)result->size,
+                         (result->flags & NV_BULK) != 0);
+    nv_ledger_blame(&future->ledger, result->index, engine, result->code, item->extra,
+                    result->message_size);
+    finish(future, result->index, NAVE_FAILED);
+    return NAVE_OK;
+}
+
+/* The scheduler and engines alike drop tasks in rows. */
+static void drop_row(void *arg, uint64_t first, uint64_t count)
+{
+    nave_future *future = arg;
+    for (uint64_t i = 0; i < count; i++)
+        if (nv_ledger_entry(&future->ledger, first + i) != NULL)
+            finish(future, first + i, NAVE_CANCELLED);
+}
+
+static int take_dropped(nave_future *future, int engine, const struct nv_item *item)
+{
+    const struct nv_control *control = &item->control;
+    if (!answered(future, engine, control->first, control->count, -1))
+        return not_asked(future, engine);
+    drop_row(future, control->first, control->count);
+    return NAVE_OK;
+}
+
+int nv_future_take(nave_future *future, int engine, const struct nv_item *item)
+{
+    int rc;
+    if (item->kind == NV_RESULTS)
+        rc = take_row(future, engine, item);
+    else if (item->kind == NV_RESULT)
+        rc = take_single(future, engine, item);
+    else
+        rc = take_dropped(future, engine, item);
+    if (rc == NAVE_OK) {
+        allow_more(future);
+        check_complete(future);
+    }
+    return rc;
+}
+
+/* --------------------------------------------------------------------------------------- waiting
+ * -- */
+
+static int outcome(nave_future *future)
+{
+    struct nv_error *error = &future->hub->ctx->error;
+    if (future->ledger.failed > 0)
+        return nv_error_note(error, NAVE_ETASK, "%s", nave_digest(future));
+    if (future->source_code < 0)
+        return nv_error_note(error, NAVE_ESOURCE, "the source ended with code %d after %llu tasks",
+                             future->source_code, (unsigned long long)future->count);
+    if (future->ledger.cancelled > 0 || future->cancelled)
+        return nv_error_note(error, NAVE_ECANCELED, "%s", nave_digest(future));
+    return NAVE_OK;
+}
+
+/* Nothing is with an engine, and the backlog is full: only reading helps. */
+static bool stuck(const nave_future *future)
+{
+    const struct nv_ledger *ledger = &future->ledger;
+    uint64_t finished = ledger->succeeded + ledger->failed + ledger->cancelled;
+    return future->open && future->count >= future->limit && finished == future->count;
+}
+
+static bool complete_or_stuck(void *arg)
+{
+    const nave_future *future = arg;
+    return future->complete || stuck(future);
+}
+
+int nv_future_wait(nave_future *future, double seconds)
+{
+    int rc = nv_hub_wait(future->hub, complete_or_stuck, future, seconds);
+    if (rc == NAVE_ETIMEDOUT)
+        return nv_error_note(&future->hub->ctx->error, rc, "not complete after %g s", seconds);
+    if (rc != NAVE_OK)
+        return rc;
+    if (!future->complete)
+        return nv_error_note(&future->hub->ctx->error, NAVE_EUNREAD,
+                             "%llu results wait to be read by nave_next() (or set "
+                             "nave_policy.discard or a larger backlog)",
+                             (unsigned long long)future->ledger.unread);
+    return outcome(future);
+}
+
+int nave_wait(nave_future *future, double seconds)
+{
+    return nv_future_wait(future, seconds);
+}
+
+struct any {
+    nave_future *const *futures;
+    size_t n, which;
+};
+
+static bool any_complete(void *arg)
+{
+    struct any *any = arg;
+    for (size_t i = 0; i < any->n; i++)
+        if (any->futures[i] != NULL && complete_or_stuck(any->futures[i])) {
+            any->which = i;
+            return true;
+        }
+    return false;
+}
+
+int nave_wait_any(nave_future *const *futures, size_t n, size_t *which, double seconds)
+{
+    struct any any = {futures, n, 0};
+    size_t first = 0;
+    int rc;
+    while (futures != NULL && first < n && futures[first] == NULL)
+        first++;
+    if (futures == NULL || first == n)
+        return NAVE_EINVAL;
+    rc = nv_hub_wait(futures[first]->hub, any_complete, &any, seconds);
+    if (rc != NAVE_OK)
+        return rc;
+    *which = any.which;
+    return nv_future_wait(futures[any.which], 0);
+}
+
+int nave_test(nave_future *future)
+{
+    bool worked;
+    if (!future->complete)
+        nv_hub_turn(future->hub, &worked);
+    return future->complete;
+}
+
+void nave_count(const nave_future *future, nave_counts *counts)
+{
+    const struct nv_ledger *ledger = &future->ledger;
+    *counts = (nave_counts){.total = (size_t)future->count,
+                            .succeeded = (size_t)ledger->succeeded,
+                            .failed = (size_t)ledger->failed,
+                            .cancelled = (size_t)ledger->cancelled,
+                            .running = (size_t)nv_sched_running(future->hub->sched, future->job),
+                            .complete = future->complete};
+}
+
+/* --------------------------------------------------------------------------------------- reading
+ * -- */
+
+struct one {
+    const nave_future *future;
+    uint64_t index;
+};
+
+static bool task_finished(void *arg)
+{
+    const struct one *one = arg;
+    return one->future->complete || stuck(one->future) ||
+           nv_ledger_state(&one->future->ledger, one->index) > NAVE_RUNNING;
+}
+
+static int check_index(const nave_future *future, size_t i)
+{
+    struct nv_error *error = &future->hub->ctx->error;
+    if (i >= future->count && !future->open)
+        return nv_error_note(error, NAVE_EINVAL, "there is no task %zu; the future has %llu", i,
+                             (unsigned long long)future->count);
+    if (nv_ledger_was_read(&future->ledger, i))
+        return nv_error_note(error, NAVE_EINVAL, "task %zu was read already", i);
+    return NAVE_OK;
+}
+
+int nave_result(nave_future *future, size_t i, const void **data, size_t *size)
+{
+    struct one one = {future, i};
+    struct nv_error *error = &future->hub->ctx->error;
+    nave_record record;
+    int rc = check_index(future, i);
+    if (rc == NAVE_OK)
+        rc = nv_hub_wait(future->hub, task_finished, &one, -1);
+    if (rc == NAVE_OK)
+        rc = nave_task_record(future, i, &record);
+    if (rc != NAVE_OK)
+        return rc;
+    if (record.state == NAVE_FAILED)
+        return nv_error_note(error, NAVE_ETASK, "task %zu failed on engine %d (%s): %s (code %d)",
+                             i, record.engine, record.host, record.message, record.code);
+    if (record.state == NAVE_CANCELLED)
+        return nv_error_note(error, NAVE_ECANCELED, "task %zu was cancelled", i);
+    if (record.state != NAVE_SUCCEEDED)
+        return nv_error_note(error, NAVE_EUNREAD,
+                             "task %zu will not be drawn before results are "
+                             "read",
+                             i);
+    if (data != NULL)
+        *data = record.data;
+    if (size != NULL)
+        *size = record.size;
+    return NAVE_OK;
+}
+
+static void fill_record(const nave_future *future, nave_record *record)
+{
+    if (record->submitted == 0)
+        record->submitted = future->submitted;
+    if (record->engine >= 0)
+        record->host = future->hub->hosts[record->engine];
+}
+
+int nave_task_record(const nave_future *future, size_t i, nave_record *record)
+{
+    int rc = check_index(future, i);
+    if (rc != NAVE_OK)
+        return rc;
+    nv_ledger_record(&future->ledger, i, record);
+    fill_record(future, record);
+    return NAVE_OK;
+}
+
+static bool something_unread(void *arg)
+{
+    const nave_future *future = arg;
+    return future->complete || future->ledger.unread > 0;
+}
+
+int nave_next(nave_future *future, double seconds, nave_record *record)
+{
+    int rc = nv_hub_wait(future->hub, something_unread, future, seconds);
+    if (rc == NAVE_ETIMEDOUT)
+        return nv_error_note(&future->hub->ctx->error, rc, "no result within %g s", seconds);
+    if (rc != NAVE_OK)
+        return rc;
+    if (!nv_ledger_next(&future->ledger, record))
+        return NAVE_END;
+    fill_record(future, record);
+    allow_more(future);
+    return NAVE_OK;
+}
+
+size_t nave_failed(nave_future *future, size_t *indices, size_t room)
+{
+    return nv_ledger_failed(&future->ledger, indices, room);
+}
+
+const char *nave_digest(nave_future *future)
+{
+    return nv_ledger_digest(&future->ledger, future->count);
+}
+
+/* ------------------------------------------------------------------------------------ cancelling
+ * -- */
+
+int nave_cancel(nave_future *future)
+{
+    struct nv_hub *hub = future->hub;
+    struct nv_control control = {.job = future->job};
+    int rc = NAVE_OK;
+    if (future->complete || future->cancelled)
+        return NAVE_OK;
+    future->cancelled = true;
+    future->open = false;
+    nv_sched_cancel(hub->sched, future->job, drop_row, future);
+    for (int engine = 0; engine < hub->ctx->size && rc == NAVE_OK; engine++)
+        if (nv_sched_load(hub->sched, engine) > 0)
+            rc = nv_hub_control(hub, engine, NV_CANCEL, &control, NULL);
+    check_complete(future);
+    return rc;
+}
+
+static bool buffers_free(void *arg)
+{
+    const nave_future *future = arg;
+    return future->complete || future->sending + future->receiving == 0;
+}
+
+/* The caller's buffers are done with; what engines still answer goes to nobody. */
+void nave_future_free(nave_future *future)
+{
+    if (future == NULL)
+        return;
+    if (!future->complete)
+        nave_cancel(future);
+    if (!future->complete)
+        nv_hub_wait(future->hub, buffers_free, future, -1);
+    if (future->complete)
+        nv_future_discard(future);
+    else
+        future->orphan = true;
+}

@@ -1,0 +1,54 @@
+/* hub - the loop of rank 0: receive, complete, place, flush, idle.
+ *
+ * Invariant: between turns every frame that was begun has been posted.
+ */
+#ifndef NV_HUB_H
+#define NV_HUB_H
+
+#include "comm.h"
+#include "context.h"
+#include "idle.h"
+#include "sched.h"
+
+struct nv_hub {
+    nave *ctx;
+    struct nv_sched *sched;
+    struct nv_set *engines;   /* all of them */
+    char (*hosts)[64];        /* by rank */
+    struct nv_frame **frames; /* by rank: being filled, or NULL */
+    int *filled;              /* the ranks with one */
+    int filled_count;
+    nave_future *futures; /* all that exist, ended ones too */
+    nave_view *views;
+    uint64_t ready; /* NV_READY answers to the reduction that is being prepared */
+    struct nv_idle idle;
+};
+
+int nv_hub_new(nave *ctx, struct nv_hub **hub);
+void nv_hub_free(struct nv_hub *hub);
+
+/* One turn.  NAVE_OK or an error of the farm as a whole. */
+int nv_hub_turn(struct nv_hub *hub, bool *worked);
+
+/* Turns until `ready` says so.  NAVE_OK, NAVE_ETIMEDOUT, or an error of the farm as a whole. */
+int nv_hub_wait(struct nv_hub *hub, bool (*ready)(void *arg), void *arg, double seconds);
+
+/* Puts a run into the engine's frame, or its data (over `NV_INLINE_MAX` twice) on its own way: then
+ * `done` is called when the data is no longer needed, and *bulk is set. */
+int nv_hub_run(struct nv_hub *hub, int engine, struct nv_run *run, const void *extra,
+               const void *data, size_t size, nv_comm_done *done, void *arg, bool *bulk);
+
+/* Sends a control item at once. */
+int nv_hub_control(struct nv_hub *hub, int engine, enum nv_item_kind kind,
+                   const struct nv_control *control, const int32_t *list);
+
+/* Posts what was put into frames so far. */
+int nv_hub_flush(struct nv_hub *hub);
+
+/* Seconds since nave_open(). */
+double nv_hub_time(const struct nv_hub *hub);
+
+/* NAVE_OK on a hub that is open; NAVE_EROLE or NAVE_ESTATE otherwise. */
+int nv_hub_check(nave *ctx);
+
+#endif

@@ -1,0 +1,318 @@
+/* kernel - see kernel.h.  SPDX-License-Identifier: BSD-3-Clause */
+#include "kernel.h"
+#include "task.h"
+
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const nave_kernel own[NV_KERNEL_OWN] = {
+    [NV_KERNEL_PUSH] = {"nave.push", nv_task_push, 0},
+    [NV_KERNEL_PULL] = {"nave.pull", nv_task_pull, 0},
+    [NV_KERNEL_DROP] = {"nave.drop", nv_task_drop, 0},
+};
+
+bool nv_name_ok(const char *name)
+{
+    return name != NULL && name[0] != '\0' && memchr(name, '\0', NV_NAME_MAX + 1) != NULL;
+}
+
+int nv_kernels_check(const nave_kernel *table, size_t count, struct nv_error *error)
+{
+    if (count > 0 && table == NULL)
+        return nv_error_set(error, NAVE_EINVAL, "kernel_count is %zu, but kernels is NULL", count);
+    for (size_t i = 0; i < count; i++) {
+        if (!nv_name_ok(table[i].name))
+            return nv_error_set(error, NAVE_EINVAL,
+                                "kernel %zu has no name, or one of over 127 bytes", i);
+        if (strncmp(table[i].name, "nave.", 5) == 0)
+            return nv_error_set(error, NAVE_EINVAL, "kernel '%s': names in 'nave.' are taken",
+                                table[i].name);
+        if (table[i].run == NULL)
+            return nv_error_set(error, NAVE_EINVAL, "kernel '%s' has no function", table[i].name);
+        for (size_t j = 0; j < i; j++)
+            if (strcmp(table[i].name, table[j].name) == 0)
+                return nv_error_set(error, NAVE_EINVAL, "two kernels are named '%s'",
+                                    table[i].name);
+    }
+    return NAVE_OK;
+}
+
+/* ----------------------------------------------------------------------- tables as rows of bytes
+ * -- */
+
+/* One kernel in the row: its flags as a byte, its name, a zero. */
+struct row {
+    char *bytes;
+    int size;
+};
+
+static bool row_of(const nave_kernel *table, size_t count, struct row *row)
+{
+    size_t size = 0;
+    char *at;
+    for (size_t i = 0; i < count; i++)
+        size += strlen(table[i].name) + 2;
+    if (size > INT_MAX)
+        return false;
+    row->bytes = at = malloc(size + 1);
+    row->size = (int)size;
+    if (at == NULL)
+        return false;
+    for (size_t i = 0; i < count; i++) {
+        *at++ = (char)table[i].flags;
+        memcpy(at, table[i].name, strlen(table[i].name) + 1);
+        at += strlen(table[i].name) + 1;
+    }
+    return true;
+}
+
+static bool list_add(struct nv_kernels *kernels, const char *name, unsigned flags)
+{
+    size_t room = kernels->count + 1;
+    char **names = realloc(kernels->names, room * sizeof *names);
+    unsigned *all_flags;
+    if (names == NULL)
+        return false;
+    kernels->names = names;
+    all_flags = realloc(kernels->flags, room * sizeof *all_flags);
+    if (all_flags == NULL)
+        return false;
+    kernels->flags = all_flags;
+    names[kernels->count] = strdup(name);
+    all_flags[kernels->count] = flags;
+    return names[kernels->count++] != NULL;
+}
+
+/* Adds the kernels of a row that are new to the list. */
+static int list_merge(struct nv_kernels *kernels, const char *bytes, int size, int rank,
+                      struct nv_error *error)
+{
+    for (const char *at = bytes; at < bytes + size; at += strlen(at + 1) + 2) {
+        int id = nv_kernels_find(kernels, at + 1);
+        if (id < 0 && !list_add(kernels, at + 1, (unsigned char)at[0]))
+            return nv_error_set(error, NAVE_ENOMEM, "no memory for the kernel table");
+        if (id >= 0 && kernels->flags[id] != (unsigned char)at[0])
+            return nv_error_set(error, NAVE_EDISAGREE,
+                                "kernel '%s' has other flags on rank %d than elsewhere", at + 1,
+                                rank);
+    }
+    return NAVE_OK;
+}
+
+/* ------------------------------------------------------------------------------------- agreement
+ * -- */
+
+struct gathered {
+    int *sizes, *places;
+    char *bytes;
+};
+
+/* Brings all rows to rank 0.  Total size and room are checked there; others follow its word. */
+static int gather_rows(MPI_Comm mpi, int ranks, int rank, const struct row *row,
+                       struct nv_error *error, struct gathered *all)
+{
+    int64_t total = 0;
+    int ok = 1;
+    int rc;
+    if (rank == 0) {
+        all->sizes = calloc((size_t)ranks, sizeof *all->sizes);
+        all->places = calloc((size_t)ranks, sizeof *all->places);
+        ok = all->sizes != NULL && all->places != NULL;
+    }
+    MPI_Bcast(&ok, 1, MPI_INT, 0, mpi);
+    if (!ok)
+        return nv_error_set(error, NAVE_ENOMEM, "no memory for the kernel tables");
+    rc = MPI_Gather(&row->size, 1, MPI_INT, all->sizes, 1, MPI_INT, 0, mpi);
+    for (int r = 0; rank == 0 && r < ranks && total <= INT_MAX; r++) {
+        all->places[r] = (int)total;
+        total += all->sizes[r];
+    }
+    if (rank == 0)
+        all->bytes = total > INT_MAX ? NULL : malloc((size_t)total + 1);
+    ok = rank != 0 || all->bytes != NULL;
+    MPI_Bcast(&ok, 1, MPI_INT, 0, mpi);
+    if (!ok)
+        return nv_error_set(error, NAVE_ENOMEM, "no memory for the kernel tables");
+    if (rc == MPI_SUCCESS)
+        rc = MPI_Gatherv(row->bytes, row->size, MPI_CHAR, all->bytes, all->sizes, all->places,
+                         MPI_CHAR, 0, mpi);
+    return nv_error_mpi(error, rc, "gathering the kernel tables");
+}
+
+/* Rank 0: which engines have which kernel. */
+static int find_engines(struct nv_kernels *kernels, int ranks, const struct gathered *all,
+                        struct nv_error *error)
+{
+    int first = ranks == 1 ? 0 : 1;
+    kernels->engines = calloc(kernels->count, sizeof(struct nv_set *));
+    for (size_t id = 0; kernels->engines != NULL && id < kernels->count; id++) {
+        kernels->engines[id] = nv_set_new((size_t)ranks);
+        if (kernels->engines[id] == NULL)
+            return nv_error_set(error, NAVE_ENOMEM, "no memory for the kernel table");
+        for (int r = first; id < NV_KERNEL_OWN && r < ranks; r++)
+            nv_set_add(kernels->engines[id], (size_t)r);
+    }
+    if (kernels->engines == NULL)
+        return nv_error_set(error, NAVE_ENOMEM, "no memory for the kernel table");
+    for (int r = first; r < ranks; r++) {
+        const char *end = all->bytes + all->places[r] + all->sizes[r];
+        for (const char *at = all->bytes + all->places[r]; at < end; at += strlen(at + 1) + 2)
+            nv_set_add(kernels->engines[nv_kernels_find(kernels, at + 1)], (size_t)r);
+    }
+    return NAVE_OK;
+}
+
+static int merge_all(struct nv_kernels *kernels, int ranks, const struct gathered *all,
+                     struct nv_error *error)
+{
+    int rc = NAVE_OK;
+    for (int r = 0; r < ranks && rc == NAVE_OK; r++)
+        rc = list_merge(kernels, all->bytes + all->places[r], all->sizes[r], r, error);
+    return rc == NAVE_OK ? find_engines(kernels, ranks, all, error) : rc;
+}
+
+/* The agreed list goes from rank 0 to all; each adds it to the library's own. */
+static int spread_list(MPI_Comm mpi, int rank, struct nv_kernels *kernels, struct nv_error *error)
+{
+    struct row row = {NULL, 0};
+    nave_kernel *table = NULL;
+    size_t count = rank == 0 ? kernels->count - NV_KERNEL_OWN : 0;
+    int rc = NAVE_OK;
+    if (rank == 0) {
+        table = calloc(count + 1, sizeof *table);
+        for (size_t i = 0; table != NULL && i < count; i++)
+            table[i] = (nave_kernel){kernels->names[NV_KERNEL_OWN + i], NULL,
+                                     kernels->flags[NV_KERNEL_OWN + i]};
+        if (table == NULL || !row_of(table, count, &row))
+            row.size = -1;
+        free(table);
+    }
+    MPI_Bcast(&row.size, 1, MPI_INT, 0, mpi);
+    if (row.size < 0)
+        return nv_error_set(error, NAVE_ENOMEM, "no memory for the kernel table");
+    if (rank != 0)
+        row.bytes = malloc((size_t)row.size + 1);
+    if (row.bytes == NULL) /* others wait in MPI_Bcast; the caller's next agreement tells them */
+        rc = nv_error_set(error, NAVE_ENOMEM, "no memory for the kernel table");
+    else
+        rc = nv_error_mpi(error, MPI_Bcast(row.bytes, row.size, MPI_CHAR, 0, mpi),
+                          "spreading the kernel table");
+    if (rc == NAVE_OK && rank != 0)
+        rc = list_merge(kernels, row.bytes, row.size, 0, error);
+    free(row.bytes);
+    return rc;
+}
+
+static int link_local(struct nv_kernels *kernels, const nave_kernel *table, size_t count,
+                      struct nv_error *error)
+{
+    kernels->local = calloc(kernels->count, sizeof(nave_kernel_fn *));
+    if (kernels->local == NULL)
+        return nv_error_set(error, NAVE_ENOMEM, "no memory for the kernel table");
+    for (int i = 0; i < NV_KERNEL_OWN; i++)
+        kernels->local[i] = own[i].run;
+    for (size_t i = 0; i < count; i++)
+        kernels->local[nv_kernels_find(kernels, table[i].name)] = table[i].run;
+    return NAVE_OK;
+}
+
+/* Rank 0's verdict on the merged tables, so that nobody goes on alone. */
+static int agree_on_merge(MPI_Comm mpi, int rank, int rc, struct nv_error *error)
+{
+    int verdict = rc;
+    MPI_Bcast(&verdict, 1, MPI_INT, 0, mpi);
+    MPI_Bcast(error->text, (int)sizeof error->text, MPI_CHAR, 0, mpi);
+    (void)rank;
+    return verdict;
+}
+
+int nv_kernels_agree(MPI_Comm mpi, const nave_kernel *table, size_t count, struct nv_error *error,
+                     struct nv_kernels *kernels)
+{
+    struct row row = {NULL, 0};
+    struct gathered all = {NULL, NULL, NULL};
+    int rank, ranks, rc = NAVE_OK;
+    MPI_Comm_rank(mpi, &rank);
+    MPI_Comm_size(mpi, &ranks);
+    for (int i = 0; i < NV_KERNEL_OWN; i++)
+        if (!list_add(kernels, own[i].name, own[i].flags))
+            rc = NAVE_ENOMEM;
+    if (rc != NAVE_OK || !row_of(table, count, &row))
+        return nv_error_set(error, NAVE_ENOMEM, "no memory for the kernel table");
+    rc = gather_rows(mpi, ranks, rank, &row, error, &all);
+    if (rc == NAVE_OK) {
+        if (rank == 0)
+            rc = merge_all(kernels, ranks, &all, error);
+        rc = agree_on_merge(mpi, rank, rc, error);
+    }
+    if (rc == NAVE_OK)
+        rc = spread_list(mpi, rank, kernels, error);
+    if (rc == NAVE_OK)
+        rc = link_local(kernels, table, count, error);
+    free(row.bytes);
+    free(all.sizes);
+    free(all.places);
+    free(all.bytes);
+    return rc;
+}
+
+void nv_kernels_release(struct nv_kernels *kernels)
+{
+    for (size_t i = 0; i < kernels->count; i++) {
+        free(kernels->names[i]);
+        if (kernels->engines != NULL)
+            free(kernels->engines[i]);
+    }
+    free(kernels->names);
+    free(kernels->flags);
+    free(kernels->local);
+    free(kernels->engines);
+}
+
+/* ----------------------------------------------------------------------------------------- names
+ * -- */
+
+int nv_kernels_find(const struct nv_kernels *kernels, const char *name)
+{
+    for (size_t i = 0; i < kernels->count; i++)
+        if (strcmp(kernels->names[i], name) == 0)
+            return (int)i;
+    return -1;
+}
+
+/* Number of single-character changes that turn one name into the other (Levenshtein 1966). */
+static size_t distance(const char *a, const char *b)
+{
+    size_t row[NV_NAME_MAX + 2];
+    size_t width = strlen(b);
+    for (size_t j = 0; j <= width; j++)
+        row[j] = j;
+    for (size_t i = 0; a[i] != '\0'; i++) {
+        size_t corner = row[0];
+        row[0] = i + 1;
+        for (size_t j = 0; j < width; j++) {
+            size_t change = corner + (a[i] != b[j]);
+            size_t step = 1 + (row[j] < row[j + 1] ? row[j] : row[j + 1]);
+            corner = row[j + 1];
+            row[j + 1] = change < step ? change : step;
+        }
+    }
+    return row[width];
+}
+
+const char *nv_kernels_near(const struct nv_kernels *kernels, const char *name)
+{
+    const char *best = NULL;
+    size_t least = strlen(name) / 3 + 2;
+    if (!nv_name_ok(name))
+        return NULL;
+    for (size_t i = NV_KERNEL_OWN; i < kernels->count; i++) {
+        size_t d = distance(name, kernels->names[i]);
+        if (d < least) {
+            least = d;
+            best = kernels->names[i];
+        }
+    }
+    return best;
+}

@@ -1,0 +1,432 @@
+/* ledger - see ledger.h.  SPDX-License-Identifier: BSD-3-Clause */
+#include "ledger.h"
+
+#include <assert.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define NONE UINT64_MAX
+
+enum {
+    FAILURES_MAX = 4096,  /* different messages kept; the last stands for the rest */
+    FAILED_MAX = 1000000, /* failed tasks known by number */
+    DIGEST_FAILURES = 8,  /* messages in a digest */
+    DIGEST_RANGES = 64,   /* ranges of task numbers in a digest */
+    DIGEST_ROOM = 4096
+};
+
+struct nv_page {
+    unsigned char states[NV_PAGE];
+    unsigned read; /* tasks that were read */
+    unsigned char was_read[NV_PAGE];
+    struct nv_entry entries[NV_PAGE];
+};
+
+/* Stands in the directory for a page of which all was read. */
+static struct nv_page all_read;
+
+void nv_ledger_init(struct nv_ledger *ledger)
+{
+    memset(ledger, 0, sizeof *ledger);
+    ledger->first = ledger->last = NONE;
+}
+
+static void page_free(struct nv_page *page)
+{
+    if (page == NULL || page == &all_read)
+        return;
+    for (size_t i = 0; i < NV_PAGE; i++)
+        if (page->entries[i].owned)
+            free(page->entries[i].data);
+    free(page);
+}
+
+void nv_ledger_release(struct nv_ledger *ledger)
+{
+    for (size_t i = 0; i < ledger->page_room; i++)
+        page_free(ledger->pages[i]);
+    for (size_t i = 0; i < ledger->failure_count; i++)
+        free(ledger->failures[i].message);
+    free(ledger->pages);
+    free(ledger->failures);
+    free(ledger->tasks_failed);
+    free(ledger->handed);
+    free(ledger->text);
+}
+
+/* ------------------------------------------------------------------------------------- entries --
+ */
+
+static bool pages_grow(struct nv_ledger *ledger, size_t number)
+{
+    size_t room = ledger->page_room == 0 ? 4 : ledger->page_room;
+    struct nv_page **pages;
+    while (room <= number)
+        room *= 2;
+    pages = realloc(ledger->pages, room * sizeof *pages);
+    if (pages == NULL)
+        return false;
+    for (size_t i = ledger->page_room; i < room; i++)
+        pages[i] = NULL;
+    ledger->pages = pages;
+    ledger->page_room = room;
+    return true;
+}
+
+static struct nv_page *page_of(const struct nv_ledger *ledger, uint64_t index)
+{
+    uint64_t number = index / NV_PAGE;
+    return number < ledger->page_room ? ledger->pages[number] : NULL;
+}
+
+static struct nv_page *page_make(struct nv_ledger *ledger, uint64_t index)
+{
+    struct nv_page *page = page_of(ledger, index);
+    if (page != NULL)
+        return page;
+    if (index / NV_PAGE >= ledger->page_room && !pages_grow(ledger, (size_t)(index / NV_PAGE)))
+        return NULL;
+    page = calloc(1, sizeof *page);
+    ledger->pages[index / NV_PAGE] = page;
+    return page;
+}
+
+bool nv_ledger_send(struct nv_ledger *ledger, uint64_t first, uint64_t count)
+{
+    while (count > 0) {
+        struct nv_page *page = page_make(ledger, first);
+        uint64_t at = first % NV_PAGE;
+        uint64_t here = NV_PAGE - at < count ? NV_PAGE - at : count;
+        if (page == NULL)
+            return false;
+        memset(page->states + at, NAVE_RUNNING, (size_t)here);
+        first += here;
+        count -= here;
+    }
+    return true;
+}
+
+struct nv_entry *nv_ledger_entry(struct nv_ledger *ledger, uint64_t index)
+{
+    struct nv_page *page = page_make(ledger, index);
+    return page != NULL ? &page->entries[index % NV_PAGE] : NULL;
+}
+
+struct nv_entry *nv_ledger_look(const struct nv_ledger *ledger, uint64_t index)
+{
+    struct nv_page *page = page_of(ledger, index);
+    return page == NULL || page == &all_read ? NULL : &page->entries[index % NV_PAGE];
+}
+
+enum nave_task_state nv_ledger_state(const struct nv_ledger *ledger, uint64_t index)
+{
+    struct nv_page *page = page_of(ledger, index);
+    return page == NULL ? NAVE_WAITING : (enum nave_task_state)page->states[index % NV_PAGE];
+}
+
+bool nv_ledger_was_read(const struct nv_ledger *ledger, uint64_t index)
+{
+    struct nv_page *page = page_of(ledger, index);
+    return page == &all_read || (page != NULL && page->was_read[index % NV_PAGE]);
+}
+
+static void mark_read(struct nv_ledger *ledger, uint64_t index)
+{
+    struct nv_page *page = page_of(ledger, index);
+    page->was_read[index % NV_PAGE] = 1;
+    if (++page->read == NV_PAGE) {
+        page_free(page);
+        ledger->pages[index / NV_PAGE] = &all_read;
+    }
+}
+
+static void arrive(struct nv_ledger *ledger, uint64_t index)
+{
+    nv_ledger_look(ledger, index)->next = NONE;
+    if (ledger->last == NONE)
+        ledger->first = index;
+    else
+        nv_ledger_look(ledger, ledger->last)->next = index;
+    ledger->last = index;
+    ledger->unread++;
+}
+
+void nv_ledger_finish(struct nv_ledger *ledger, uint64_t index, enum nave_task_state state,
+                      bool keep)
+{
+    struct nv_page *page = page_of(ledger, index);
+    assert(page != NULL && page != &all_read && page->states[index % NV_PAGE] <= NAVE_RUNNING);
+    page->states[index % NV_PAGE] = (unsigned char)state;
+    ledger->succeeded += state == NAVE_SUCCEEDED;
+    ledger->failed += state == NAVE_FAILED;
+    ledger->cancelled += state == NAVE_CANCELLED;
+    if (keep)
+        arrive(ledger, index);
+    else
+        mark_read(ledger, index);
+}
+
+/* ------------------------------------------------------------------------------------- reading --
+ */
+
+void nv_ledger_record(const struct nv_ledger *ledger, uint64_t index, nave_record *record)
+{
+    const struct nv_entry *entry = nv_ledger_look(ledger, index);
+    *record = (nave_record){.index = (size_t)index, .engine = -1, .message = "", .host = ""};
+    record->state = nv_ledger_state(ledger, index);
+    if (entry == NULL)
+        return;
+    record->submitted = entry->submitted;
+    record->attempts = record->state == NAVE_RUNNING || entry->ended > 0;
+    if (record->state == NAVE_SUCCEEDED || record->state == NAVE_FAILED) {
+        record->started = entry->started;
+        record->ended = entry->ended;
+        record->engine = entry->engine;
+    }
+    if (record->state == NAVE_SUCCEEDED) {
+        record->data = entry->data;
+        record->size = entry->size;
+    }
+    if (record->state == NAVE_FAILED && entry->failure < ledger->failure_count) {
+        record->code = ledger->failures[entry->failure].code;
+        record->message = ledger->failures[entry->failure].message;
+    }
+}
+
+bool nv_ledger_next(struct nv_ledger *ledger, nave_record *record)
+{
+    uint64_t index = ledger->first;
+    struct nv_entry *entry;
+    free(ledger->handed);
+    ledger->handed = NULL;
+    if (index == NONE)
+        return false;
+    entry = nv_ledger_look(ledger, index);
+    nv_ledger_record(ledger, index, record);
+    if (entry->owned) {
+        ledger->handed = entry->data;
+        entry->data = NULL;
+        entry->owned = 0;
+    }
+    ledger->first = entry->next;
+    if (ledger->first == NONE)
+        ledger->last = NONE;
+    ledger->unread--;
+    mark_read(ledger, index);
+    return true;
+}
+
+/* ------------------------------------------------------------------------------------ failures --
+ */
+
+static bool failure_is(const struct nv_failure *failure, int code, const char *message,
+                       size_t message_size)
+{
+    return failure->code == code && strlen(failure->message) == message_size &&
+           memcmp(failure->message, message, message_size) == 0;
+}
+
+static void *grow(void *array, size_t count, size_t *room, size_t each)
+{
+    size_t more = *room == 0 ? 16 : 2 * *room;
+    if (count < *room)
+        return array;
+    array = realloc(array, more * each);
+    if (array != NULL)
+        *room = more;
+    return array;
+}
+
+/* A new way to fail.  When there are too many, or no memory, NULL. */
+static struct nv_failure *failure_add(struct nv_ledger *ledger, int code, const char *message,
+                                      size_t message_size)
+{
+    static const char rest[] = "(further messages, not kept)";
+    bool full = ledger->failure_count + 1 >= FAILURES_MAX;
+    struct nv_failure *failures =
+        grow(ledger->failures, ledger->failure_count, &ledger->failure_room, sizeof *failures);
+    char *copy;
+    if (ledger->failure_count >= FAILURES_MAX || failures == NULL)
+        return NULL;
+    ledger->failures = failures;
+    if (full) {
+        message = rest;
+        message_size = sizeof rest - 1;
+    }
+    copy = malloc(message_size + 1);
+    if (copy == NULL)
+        return NULL;
+    if (message_size > 0)
+        memcpy(copy, message, message_size);
+    copy[message_size] = '\0';
+    failures[ledger->failure_count] = (struct nv_failure){.code = code, .message = copy};
+    return &failures[ledger->failure_count++];
+}
+
+static struct nv_failure *failure_find(struct nv_ledger *ledger, int code, const char *message,
+                                       size_t message_size)
+{
+    struct nv_failure *failure;
+    for (size_t i = ledger->failure_count; i-- > 0;)
+        if (failure_is(&ledger->failures[i], code, message, message_size))
+            return &ledger->failures[i];
+    failure = failure_add(ledger, code, message, message_size);
+    if (failure == NULL && ledger->failure_count > 0)
+        failure = &ledger->failures[ledger->failure_count - 1];
+    return failure;
+}
+
+static void failure_count(struct nv_failure *failure, uint64_t index, int engine)
+{
+    bool known = false;
+    if (failure->count++ == 0 || index < failure->first)
+        failure->first = index;
+    for (int i = 0; i < failure->engine_count && i < 4; i++)
+        known |= failure->engines[i] == engine;
+    if (known)
+        return;
+    if (failure->engine_count < 4)
+        failure->engines[failure->engine_count] = engine;
+    failure->engine_count++;
+}
+
+void nv_ledger_blame(struct nv_ledger *ledger, uint64_t index, int engine, int code,
+                     const char *message, size_t message_size)
+{
+    struct nv_failure *failure = failure_find(ledger, code, message, message_size);
+    struct nv_entry *entry = nv_ledger_look(ledger, index);
+    struct nv_failed *tasks;
+    if (failure == NULL)
+        return;
+    failure_count(failure, index, engine);
+    if (entry != NULL)
+        entry->failure = (uint32_t)(failure - ledger->failures) & INT32_MAX;
+    if (ledger->failed_count == FAILED_MAX)
+        return;
+    tasks = grow(ledger->tasks_failed, ledger->failed_count, &ledger->failed_room, sizeof *tasks);
+    if (tasks == NULL)
+        return;
+    tasks[ledger->failed_count++] =
+        (struct nv_failed){index, (uint32_t)(failure - ledger->failures)};
+    ledger->tasks_failed = tasks;
+    ledger->failed_sorted = false;
+}
+
+static int by_index(const void *a, const void *b)
+{
+    uint64_t i = ((const struct nv_failed *)a)->index, j = ((const struct nv_failed *)b)->index;
+    return (i > j) - (i < j);
+}
+
+static void sort_failed(struct nv_ledger *ledger)
+{
+    if (!ledger->failed_sorted && ledger->failed_count > 0)
+        qsort(ledger->tasks_failed, ledger->failed_count, sizeof *ledger->tasks_failed, by_index);
+    ledger->failed_sorted = true;
+}
+
+size_t nv_ledger_failed(struct nv_ledger *ledger, size_t *indices, size_t room)
+{
+    sort_failed(ledger);
+    for (size_t i = 0; i < ledger->failed_count && i < room; i++)
+        indices[i] = (size_t)ledger->tasks_failed[i].index;
+    return (size_t)ledger->failed;
+}
+
+/* -------------------------------------------------------------------------------------- digest --
+ */
+
+/* Appends to a text of DIGEST_ROOM bytes; what does not fit is cut. */
+static void say(char *text, const char *format, ...) NAVE_PRINTF(2, 3);
+
+static void say(char *text, const char *format, ...)
+{
+    size_t used = strlen(text);
+    va_list args;
+    va_start(args, format);
+    vsnprintf(text + used, DIGEST_ROOM - used, format, args);
+    va_end(args);
+}
+
+static int by_count(const void *a, const void *b)
+{
+    const struct nv_failure *f = *(const struct nv_failure *const *)a;
+    const struct nv_failure *g = *(const struct nv_failure *const *)b;
+    if (f->count != g->count)
+        return f->count < g->count ? 1 : -1;
+    return (f->first > g->first) - (f->first < g->first);
+}
+
+static void say_failure(char *text, const struct nv_failure *failure)
+{
+    say(text, "%llu x ", (unsigned long long)failure->count);
+    if (failure->message[0] != '\0')
+        say(text, "\"%.200s\" (code %d; ", failure->message, failure->code);
+    else
+        say(text, "code %d (", failure->code);
+    say(text, "engine%s ", failure->engine_count == 1 ? "" : "s");
+    for (int i = 0; i < failure->engine_count && i < 4; i++)
+        say(text, "%s%d", i == 0 ? "" : ", ", failure->engines[i]);
+    if (failure->engine_count > 4)
+        say(text, ", ...");
+    say(text, "; first %llu)", (unsigned long long)failure->first);
+}
+
+static void say_failures(char *text, const struct nv_ledger *ledger)
+{
+    const struct nv_failure **order = malloc(ledger->failure_count * sizeof(void *));
+    if (order == NULL)
+        return;
+    for (size_t i = 0; i < ledger->failure_count; i++)
+        order[i] = &ledger->failures[i];
+    qsort(order, ledger->failure_count, sizeof *order, by_count);
+    for (size_t i = 0; i < ledger->failure_count && i < DIGEST_FAILURES; i++) {
+        say(text, i == 0 ? ": " : ", ");
+        say_failure(text, order[i]);
+    }
+    if (ledger->failure_count > DIGEST_FAILURES)
+        say(text, ", %zu other messages", ledger->failure_count - DIGEST_FAILURES);
+    free(order);
+}
+
+static void say_numbers(char *text, struct nv_ledger *ledger)
+{
+    const struct nv_failed *failed = ledger->tasks_failed;
+    size_t ranges = 0;
+    sort_failed(ledger);
+    say(text, "; task%s", ledger->failed == 1 ? "" : "s");
+    for (size_t i = 0; i < ledger->failed_count && ranges < DIGEST_RANGES; ranges++) {
+        size_t end = i + 1;
+        while (end < ledger->failed_count && failed[end].index == failed[end - 1].index + 1)
+            end++;
+        say(text, "%s%llu", ranges == 0 ? " " : ", ", (unsigned long long)failed[i].index);
+        if (end > i + 1)
+            say(text, "-%llu", (unsigned long long)failed[end - 1].index);
+        i = end;
+        if (ranges + 1 == DIGEST_RANGES && i < ledger->failed_count)
+            say(text, ", ...");
+    }
+}
+
+const char *nv_ledger_digest(struct nv_ledger *ledger, uint64_t total)
+{
+    if (ledger->failed == 0 && ledger->cancelled == 0)
+        return "";
+    if (ledger->text == NULL)
+        ledger->text = malloc(DIGEST_ROOM);
+    if (ledger->text == NULL)
+        return "tasks failed (no memory to say which)";
+    ledger->text[0] = '\0';
+    if (ledger->failed > 0) {
+        say(ledger->text, "%llu of %llu tasks failed", (unsigned long long)ledger->failed,
+            (unsigned long long)total);
+        say_failures(ledger->text, ledger);
+        say_numbers(ledger->text, ledger);
+    }
+    if (ledger->cancelled > 0)
+        say(ledger->text, "%s%llu of %llu tasks cancelled", ledger->failed > 0 ? "; " : "",
+            (unsigned long long)ledger->cancelled, (unsigned long long)total);
+    return ledger->text;
+}

@@ -1,0 +1,89 @@
+/* ledger - what is known of each task of a future, and the results that wait to be read.
+ *
+ * Invariant: a task is finished once.  Entries lie in pages of NV_PAGE tasks, made when first
+ * touched and freed when all their tasks were read, so that an endless future stays small.
+ * Messages of failures are kept once each.
+ */
+#ifndef NV_LEDGER_H
+#define NV_LEDGER_H
+
+#include "nave.h"
+
+#include <stdbool.h>
+
+enum { NV_PAGE = 256 };
+
+struct nv_entry {
+    double submitted, started, ended;
+    void *data; /* the result; NULL where there is none, or it was read */
+    size_t size;
+    uint64_t next; /* in order of arrival */
+    int32_t engine;
+    uint32_t failure : 31; /* number of its message, of a failed task */
+    uint32_t owned : 1;    /* `data` is to be freed */
+};
+
+struct nv_page;
+
+/* One way to fail, and how often it was met. */
+struct nv_failure {
+    int code;
+    char *message;
+    uint64_t count, first;
+    int engines[4]; /* the first that met it */
+    int engine_count;
+};
+
+struct nv_failed {
+    uint64_t index;
+    uint32_t failure;
+};
+
+struct nv_ledger {
+    struct nv_page **pages;
+    size_t page_room;
+    uint64_t succeeded, failed, cancelled;
+    uint64_t first, last; /* arrivals that were not read; UINT64_MAX: none */
+    uint64_t unread;
+    void *handed; /* given out last, freed at the next */
+    struct nv_failure *failures;
+    size_t failure_count, failure_room;
+    struct nv_failed *tasks_failed;
+    size_t failed_count, failed_room;
+    bool failed_sorted;
+    char *text; /* of the digest */
+};
+
+void nv_ledger_init(struct nv_ledger *ledger);
+void nv_ledger_release(struct nv_ledger *ledger);
+
+/* Tasks first..first+count-1 are with an engine.  False when out of memory. */
+bool nv_ledger_send(struct nv_ledger *ledger, uint64_t first, uint64_t count);
+
+/* The entry of a task, made if need be (NULL: out of memory); as it is (NULL: unknown or read). */
+struct nv_entry *nv_ledger_entry(struct nv_ledger *ledger, uint64_t index);
+struct nv_entry *nv_ledger_look(const struct nv_ledger *ledger, uint64_t index);
+
+enum nave_task_state nv_ledger_state(const struct nv_ledger *ledger, uint64_t index);
+bool nv_ledger_was_read(const struct nv_ledger *ledger, uint64_t index);
+
+/* The task is finished; its entry has been filled.  With `keep` it waits to be read. */
+void nv_ledger_finish(struct nv_ledger *ledger, uint64_t index, enum nave_task_state state,
+                      bool keep);
+
+/* Says why the task fails; nv_ledger_finish() follows. */
+void nv_ledger_blame(struct nv_ledger *ledger, uint64_t index, int engine, int code,
+                     const char *message, size_t message_size);
+
+/* Fills the record of a task with what is known (not: host, and times before the first answer). */
+void nv_ledger_record(const struct nv_ledger *ledger, uint64_t index, nave_record *record);
+
+/* Hands out the next unread arrival and forgets it; its data stays until the next call.  False when
+ * there is none. */
+bool nv_ledger_next(struct nv_ledger *ledger, nave_record *record);
+
+/* See nave_failed() and nave_digest(). */
+size_t nv_ledger_failed(struct nv_ledger *ledger, size_t *indices, size_t room);
+const char *nv_ledger_digest(struct nv_ledger *ledger, uint64_t total);
+
+#endif

@@ -1,0 +1,431 @@
+/* nave - open, serve, close, run.
+ *
+ * Design notes.  nave_open() is a row of collective steps.  A rank that finds something wrong goes
+ * on to the next agreement and says so there; then all fail with the same code and the same words.
+ * SPDX-License-Identifier: BSD-3-Clause */
+#include "clock.h"
+#include "engine.h"
+#include "future.h"
+#include "hub.h"
+#include "topo.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* ------------------------------------------------------------------------------------ agreements
+ * -- */
+
+/* The lowest code of all ranks, with the words of the first that has it. */
+static int agree(nave *ctx, int rc)
+{
+    struct {
+        int code, rank;
+    } mine = {rc, ctx->rank}, least = {rc, ctx->rank};
+    char text[sizeof ctx->error.text];
+    MPI_Allreduce(&mine, &least, 1, MPI_2INT, MPI_MINLOC, ctx->mpi);
+    if (least.code == NAVE_OK)
+        return NAVE_OK;
+    memcpy(text, ctx->error.text, sizeof text);
+    MPI_Bcast(text, (int)sizeof text, MPI_CHAR, least.rank, ctx->mpi);
+    if (rc == least.code && ctx->rank == least.rank)
+        return rc;
+    return nv_error_note(&ctx->error, least.code, "rank %d: %.3900s", least.rank, text);
+}
+
+/* What must be the same on all ranks; a rank with another library may have a struct of another
+ * size, so it is numbers, smallest and largest. */
+static int agree_on_library(nave *ctx)
+{
+    int major = 0, minor = 0, patch = 0;
+    int64_t mine[4], all[4];
+    const uint16_t one = 1;
+    sscanf(NAVE_VERSION, "%d.%d.%d", &major, &minor, &patch);
+    mine[0] = ((int64_t)major << 32) + ((int64_t)minor << 16) + patch;
+    mine[1] = -mine[0];
+    mine[2] = (int64_t)(sizeof(void *) << 8) + *(const unsigned char *)&one;
+    mine[3] = -mine[2];
+    MPI_Allreduce(mine, all, 4, MPI_INT64_T, MPI_MIN, ctx->mpi);
+    if (all[0] != -all[1])
+        return nv_error_set(&ctx->error, NAVE_EDISAGREE,
+                            "ranks run different versions of Nave (this one " NAVE_VERSION ")");
+    if (all[2] != -all[3])
+        return nv_error_set(&ctx->error, NAVE_EDISAGREE,
+                            "ranks run on different architectures, which raw bytes do not survive");
+    return NAVE_OK;
+}
+
+/* ---------------------------------------------------------------------------------- local checks
+ * -- */
+
+static long env_number(const char *name)
+{
+    const char *text = getenv(name);
+    return text != NULL ? strtol(text, NULL, 10) : 0;
+}
+
+/* A world of one rank, though a launcher says that it started several: that of another MPI. */
+static int check_launch(nave *ctx, const nave_options *opt)
+{
+    static const char *const sizes[] = {"OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "MPI_LOCALNRANKS",
+                                        "SLURM_STEP_NUM_TASKS", "PALS_NRANKS"};
+    int world = 0;
+    MPI_Comm_size(MPI_COMM_WORLD, &world);
+    if (opt->ranks > 0 && opt->ranks != ctx->size)
+        return nv_error_set(&ctx->error, NAVE_ELAUNCH,
+                            "%d ranks are needed, but the communicator has %d", opt->ranks,
+                            ctx->size);
+    for (size_t i = 0; world == 1 && i < sizeof sizes / sizeof *sizes; i++) {
+        long said = env_number(sizes[i]);
+        if (i == 0 && said == 1)
+            return NAVE_OK; /* this MPI's own launcher: one rank was meant */
+        if (said > 1)
+            return nv_error_set(&ctx->error, NAVE_ELAUNCH,
+                                "the launcher started %ld processes (%s), but each is alone in its "
+                                "MPI_COMM_WORLD: start the program with the mpirun of the MPI that "
+                                "it was built with",
+                                said, sizes[i]);
+    }
+    return NAVE_OK;
+}
+
+static int check_ops(nave *ctx, const nave_options *opt)
+{
+    if (opt->op_count > 0 && opt->ops == NULL)
+        return nv_error_set(&ctx->error, NAVE_EINVAL, "op_count is %zu, but ops is NULL",
+                            opt->op_count);
+    for (size_t i = 0; i < opt->op_count; i++)
+        if (!nv_name_ok(opt->ops[i].name) || opt->ops[i].op == MPI_OP_NULL)
+            return nv_error_set(&ctx->error, NAVE_EINVAL,
+                                "operation %zu has no handle, no name, or one of over 127 bytes",
+                                i);
+    return NAVE_OK;
+}
+
+static int copy_ops(nave *ctx, const nave_options *opt)
+{
+    ctx->ops = calloc(opt->op_count + 1, sizeof *ctx->ops);
+    if (ctx->ops == NULL)
+        return nv_error_set(&ctx->error, NAVE_ENOMEM, "no memory for the operations");
+    for (; ctx->op_count < opt->op_count; ctx->op_count++) {
+        const nave_op *op = &opt->ops[ctx->op_count];
+        ctx->ops[ctx->op_count] = (nave_op){strdup(op->name), op->op};
+        if (ctx->ops[ctx->op_count].name == NULL)
+            return nv_error_set(&ctx->error, NAVE_ENOMEM, "no memory for the operations");
+    }
+    return NAVE_OK;
+}
+
+static int check_local(nave *ctx, const nave_options *opt)
+{
+    int rc = check_launch(ctx, opt);
+    if (rc == NAVE_OK)
+        rc = nv_kernels_check(opt->kernels, opt->kernel_count, &ctx->error);
+    if (rc == NAVE_OK)
+        rc = check_ops(ctx, opt);
+    return rc == NAVE_OK ? copy_ops(ctx, opt) : rc;
+}
+
+/* --------------------------------------------------------------------------------------- opening
+ * -- */
+
+/* Before the first agreement: is there a communicator to agree over? */
+static int take_comm(nave *ctx, MPI_Comm comm)
+{
+    int up = 0, down = 0, inter = 0;
+    int rc;
+    MPI_Initialized(&up);
+    MPI_Finalized(&down);
+    if (!up || down)
+        return nv_error_set(&ctx->error, NAVE_EINVAL, "MPI is not initialised");
+    if (comm == MPI_COMM_NULL)
+        return nv_error_set(&ctx->error, NAVE_EINVAL, "the communicator is MPI_COMM_NULL");
+    rc = MPI_Comm_test_inter(comm, &inter);
+    if (rc == MPI_SUCCESS && inter)
+        return nv_error_set(&ctx->error, NAVE_EINVAL, "an intercommunicator makes no farm");
+    if (rc == MPI_SUCCESS)
+        rc = MPI_Comm_dup(comm, &ctx->mpi);
+    if (rc != MPI_SUCCESS)
+        return nv_error_mpi(&ctx->error, rc, "duplicating the communicator");
+    MPI_Comm_set_errhandler(ctx->mpi, MPI_ERRORS_RETURN);
+    MPI_Comm_rank(ctx->mpi, &ctx->rank);
+    MPI_Comm_size(ctx->mpi, &ctx->size);
+    return NAVE_OK;
+}
+
+static int some_kernel(nave *ctx)
+{
+    size_t engines = 0;
+    for (size_t i = NV_KERNEL_OWN; ctx->rank == 0 && i < ctx->kernels.count; i++)
+        engines += ctx->kernels.engines[i]->count;
+    if (ctx->rank == 0 && engines == 0)
+        return nv_error_set(&ctx->error, NAVE_EINVAL, "no engine has any kernel");
+    return NAVE_OK;
+}
+
+/* Rank 0 schedules, others run kernels, one that is alone does both. */
+static int make_parts(nave *ctx)
+{
+    const bool listen[2] = {
+        [NV_TO_ENGINE] = ctx->rank != 0, [NV_TO_HUB] = ctx->rank == 0 && ctx->size > 1};
+    struct nv_engine_spec spec = {.mpi = ctx->mpi,
+                                  .rank = ctx->rank,
+                                  .kernels = &ctx->kernels,
+                                  .ops = ctx->ops,
+                                  .op_count = ctx->op_count,
+                                  .user = ctx->user,
+                                  .error = &ctx->error};
+    int rc = nv_comm_open(ctx->mpi, listen, &ctx->error, &ctx->comm);
+    spec.comm = ctx->comm;
+    spec.origin = ctx->origin;
+    if (rc == NAVE_OK && ctx->rank == 0)
+        rc = nv_hub_new(ctx, &ctx->hub);
+    if (rc == NAVE_OK && (ctx->rank != 0 || ctx->size == 1))
+        rc = nv_engine_new(&spec, &ctx->engine);
+    return rc;
+}
+
+/* Ranks on the hub's host share its clock's origin; others have theirs from the same barrier. */
+static void set_clock(nave *ctx, const char *host)
+{
+    char hub_host[64];
+    double origin;
+    memcpy(hub_host, host, sizeof hub_host);
+    MPI_Barrier(ctx->mpi);
+    ctx->origin = origin = nv_clock();
+    MPI_Bcast(hub_host, (int)sizeof hub_host, MPI_CHAR, 0, ctx->mpi);
+    MPI_Bcast(&origin, 1, MPI_DOUBLE, 0, ctx->mpi);
+    if (strcmp(host, hub_host) == 0)
+        ctx->origin = origin;
+}
+
+/* One node, bound engines: do some share a core?  Said once, by the hub. */
+static void look_at_placement(nave *ctx)
+{
+    int mine[2] = {0,
+                   0}; /* cores bound to, allowed; asked of the hub only: it costs milliseconds */
+    if (ctx->rank != 0 || ctx->error.log == NULL || ctx->size == 1)
+        return;
+    nv_topo_cores(&mine[0], &mine[1]);
+    int here = 0;
+    for (int r = 0; r < ctx->size; r++)
+        here += strcmp(ctx->hub->hosts[r], ctx->hub->hosts[0]) == 0;
+    if (mine[1] > 0 && here > mine[1] + 1)
+        nv_error_warn(&ctx->error, "%d ranks share the %d cores of %s", here, mine[1],
+                      ctx->hub->hosts[0]);
+}
+
+static int open_agreed(nave *ctx, const nave_options *opt)
+{
+    char host[64] = "";
+    int rc = agree(ctx, agree_on_library(ctx));
+    if (rc == NAVE_OK)
+        rc = agree(ctx, check_local(ctx, opt));
+    if (rc == NAVE_OK)
+        rc = agree(ctx, nv_kernels_agree(ctx->mpi, opt->kernels, opt->kernel_count, &ctx->error,
+                                         &ctx->kernels));
+    if (rc == NAVE_OK)
+        rc = agree(ctx, some_kernel(ctx));
+    if (rc != NAVE_OK)
+        return rc;
+    gethostname(host, sizeof host - 1);
+    set_clock(ctx, host);
+    rc = agree(ctx, make_parts(ctx));
+    if (rc != NAVE_OK)
+        return rc;
+    MPI_Gather(host, (int)sizeof host, MPI_CHAR, ctx->hub != NULL ? ctx->hub->hosts : NULL,
+               (int)sizeof host, MPI_CHAR, 0, ctx->mpi);
+    look_at_placement(ctx);
+    return NAVE_OK;
+}
+
+int nave_open(MPI_Comm comm, const nave_options *opt, nave **out)
+{
+    static const nave_options none;
+    nave *ctx = calloc(1, sizeof *ctx);
+    int rc;
+    *out = ctx;
+    if (ctx == NULL)
+        return NAVE_ENOMEM;
+    opt = opt != NULL ? opt : &none;
+    ctx->mpi = MPI_COMM_NULL;
+    ctx->error.log = opt->log;
+    ctx->error.log_arg = opt->log_arg;
+    ctx->user = opt->user;
+    rc = take_comm(ctx, comm);
+    if (rc == NAVE_OK)
+        rc = open_agreed(ctx, opt);
+    ctx->usable = rc == NAVE_OK;
+    return rc;
+}
+
+/* --------------------------------------------------------------------------------------- serving
+ * -- */
+
+int nave_turn(nave *ctx)
+{
+    bool worked;
+    int rc;
+    if (!ctx->usable)
+        return ctx->rank == 0 ? nv_hub_check(ctx) : NAVE_END;
+    if (ctx->rank == 0)
+        return nv_hub_turn(ctx->hub, &worked);
+    rc = nv_engine_turn(ctx->engine, &worked);
+    if (rc == NAVE_END)
+        ctx->usable = false;
+    return rc;
+}
+
+int nave_serve(nave *ctx)
+{
+    struct nv_idle idle = {0, 0};
+    int rc = NAVE_OK;
+    if (ctx->rank == 0 || ctx->engine == NULL)
+        return ctx->rank == 0 && ctx->usable ? NAVE_OK : NAVE_ESTATE;
+    while (ctx->usable && rc == NAVE_OK) {
+        bool worked;
+        rc = nv_engine_turn(ctx->engine, &worked);
+        if (rc == NAVE_OK)
+            nv_idle(&idle, worked);
+    }
+    if (rc == NAVE_OK || rc == NAVE_END) {
+        ctx->usable = false;
+        return nv_engine_status(ctx->engine);
+    }
+    return rc;
+}
+
+/* --------------------------------------------------------------------------------------- closing
+ * -- */
+
+static bool all_complete(void *arg)
+{
+    const struct nv_hub *hub = arg;
+    for (const nave_future *future = hub->futures; future != NULL; future = future->next)
+        if (!future->complete)
+            return false;
+    return true;
+}
+
+/* Cancels, waits for what runs, tells the engines. */
+static int hub_end(nave *ctx, int status)
+{
+    struct nv_hub *hub = ctx->hub;
+    struct nv_control control = {.value = status};
+    int rc = NAVE_OK;
+    nave_future *next;
+    for (nave_future *future = hub->futures; future != NULL && rc == NAVE_OK; future = next) {
+        next = future->next;
+        rc = nave_cancel(future);
+    }
+    if (rc == NAVE_OK)
+        rc = nv_hub_wait(hub, all_complete, hub, -1);
+    for (int engine = 1; engine < ctx->size && rc == NAVE_OK; engine++)
+        rc = nv_hub_control(hub, engine, NV_CLOSE, &control, NULL);
+    return rc;
+}
+
+/* A barrier that does not spin: another rank may still be busy with its caller's work. */
+static int meet(nave *ctx)
+{
+    MPI_Request request;
+    struct nv_idle idle = {0, 0};
+    int here = 0;
+    int rc = MPI_Ibarrier(ctx->mpi, &request);
+    while (rc == MPI_SUCCESS && !here) {
+        rc = MPI_Test(&request, &here, MPI_STATUS_IGNORE);
+        nv_idle(&idle, false);
+    }
+    return nv_error_mpi(&ctx->error, rc, "the barrier of nave_close");
+}
+
+static void ctx_free(nave *ctx)
+{
+    nv_engine_free(ctx->engine);
+    nv_hub_free(ctx->hub);
+    nv_comm_close(ctx->comm);
+    nv_kernels_release(&ctx->kernels);
+    for (size_t i = 0; i < ctx->op_count; i++)
+        free((char *)(uintptr_t)ctx->ops[i].name);
+    free(ctx->ops);
+    if (ctx->mpi != MPI_COMM_NULL)
+        MPI_Comm_free(&ctx->mpi);
+    free(ctx);
+}
+
+int nave_close_with(nave **where, int status)
+{
+    nave *ctx = *where;
+    int rc = NAVE_OK;
+    if (ctx == NULL)
+        return NAVE_OK;
+    *where = NULL;
+    if (ctx->comm != NULL && ctx->rank != 0 && ctx->usable)
+        nave_serve(ctx);
+    else if (ctx->usable)
+        rc = hub_end(ctx, status);
+    if (ctx->comm != NULL) {
+        int drained = nv_comm_drain(ctx->comm);
+        int met = meet(ctx);
+        rc = rc != NAVE_OK ? rc : drained != NAVE_OK ? drained : met;
+    }
+    ctx_free(ctx);
+    return rc;
+}
+
+int nave_close(nave **ctx)
+{
+    return nave_close_with(ctx, NAVE_OK);
+}
+
+int nave_run(MPI_Comm comm, const nave_options *opt, int (*hub)(nave *ctx, void *arg), void *arg)
+{
+    nave *ctx;
+    int rc = nave_open(comm, opt, &ctx);
+    if (rc == NAVE_OK && nave_is_hub(ctx)) {
+        int closed;
+        rc = hub(ctx, arg);
+        closed = nave_close_with(&ctx, rc);
+        return rc != NAVE_OK ? rc : closed;
+    }
+    if (rc == NAVE_OK)
+        rc = nave_serve(ctx);
+    nave_close(&ctx);
+    return rc;
+}
+
+/* ---------------------------------------------------------------------------------------- asking
+ * -- */
+
+const char *nave_error(const nave *ctx)
+{
+    return ctx != NULL ? ctx->error.text : "out of memory";
+}
+
+int nave_rank(const nave *ctx)
+{
+    return ctx->rank;
+}
+
+int nave_size(const nave *ctx)
+{
+    return ctx->size;
+}
+
+int nave_is_hub(const nave *ctx)
+{
+    return ctx->rank == 0;
+}
+
+int nave_engine_count(const nave *ctx)
+{
+    return ctx->size > 1 ? ctx->size - 1 : 1;
+}
+
+const char *nave_host(const nave *ctx, int rank)
+{
+    if (ctx->hub == NULL || rank < 0 || rank >= ctx->size)
+        return NULL;
+    return ctx->hub->hosts[rank];
+}

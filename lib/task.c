@@ -1,0 +1,137 @@
+/* task - see task.h.  SPDX-License-Identifier: BSD-3-Clause */
+#include "task.h"
+#include "engine.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+void nv_task_run(nave_task *task, nave_kernel_fn *run, const void *in, size_t in_size)
+{
+    int code;
+    task->data = task->out;
+    task->size = task->out_size;
+    code = run(task, in, in_size, task->out, task->out_size);
+    if (code != 0 && (task->code == 0 || code != NAVE_ETASK))
+        task->code = code;
+    if (task->code != 0) {
+        task->data = NULL;
+        task->size = 0;
+    }
+}
+
+int nave_fail(nave_task *task, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    nv_error_line(task->message, sizeof task->message, format, args);
+    va_end(args);
+    task->message_size = strlen(task->message);
+    task->code = NAVE_ETASK;
+    return NAVE_ETASK;
+}
+
+void *nave_output(nave_task *task, size_t size)
+{
+    void *output = calloc(1, size > 0 ? size : 1);
+    if (output == NULL) {
+        nave_fail(task, "no memory for a result of %zu bytes", size);
+        task->code = NAVE_ENOMEM;
+        return NULL;
+    }
+    free(task->output);
+    task->output = output;
+    task->data = output;
+    task->size = size;
+    return output;
+}
+
+size_t nave_task_index(const nave_task *task)
+{
+    return (size_t)task->index;
+}
+
+int nave_task_engine(const nave_task *task)
+{
+    return task->rank;
+}
+
+void *nave_task_user(const nave_task *task)
+{
+    return task->user;
+}
+
+int nave_cancelled(nave_task *task)
+{
+    return nv_engine_cancelled(task->engine, task->job);
+}
+
+void *nave_object(nave_task *task, const char *name, size_t *size)
+{
+    return nv_objects_find(task->objects, name, size);
+}
+
+int nave_object_set(nave_task *task, const char *name, const void *data, size_t size)
+{
+    void *copy = size > 0 ? malloc(size) : NULL;
+    if (size > 0 && copy == NULL)
+        return NAVE_ENOMEM;
+    if (size > 0)
+        memcpy(copy, data, size);
+    return nv_objects_set(task->objects, name, copy, size);
+}
+
+int nave_object_drop(nave_task *task, const char *name)
+{
+    return nv_objects_drop(task->objects, name);
+}
+
+/* ------------------------------------------------------------------------- the library's kernels
+ * -- */
+
+/* A large input has memory of its own, which becomes the object's: no second copy. */
+int nv_task_push(nave_task *task, const void *in, size_t in_size, void *out, size_t out_size)
+{
+    int rc;
+    (void)out;
+    (void)out_size;
+    if (*task->input != NULL) {
+        void *taken = *task->input;
+        *task->input = NULL;
+        rc = nv_objects_set(task->objects, task->object, taken, in_size);
+    } else {
+        rc = nave_object_set(task, task->object, in, in_size);
+    }
+    if (rc == NAVE_ENOMEM)
+        nave_fail(task, "no memory for object '%s' of %zu bytes", task->object, in_size);
+    return rc;
+}
+
+int nv_task_pull(nave_task *task, const void *in, size_t in_size, void *out, size_t out_size)
+{
+    size_t size;
+    const void *data = nv_objects_find(task->objects, task->object, &size);
+    (void)in;
+    (void)in_size;
+    (void)out;
+    (void)out_size;
+    if (data == NULL) {
+        nave_fail(task, "no object '%s'", task->object);
+        return NAVE_EOBJECT;
+    }
+    task->data = data;
+    task->size = size;
+    task->borrowed = true;
+    return 0;
+}
+
+int nv_task_drop(nave_task *task, const void *in, size_t in_size, void *out, size_t out_size)
+{
+    (void)in;
+    (void)in_size;
+    (void)out;
+    (void)out_size;
+    if (nv_objects_drop(task->objects, task->object) == NAVE_OK)
+        return 0;
+    nave_fail(task, "no object '%s'", task->object);
+    return NAVE_EOBJECT;
+}

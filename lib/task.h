@@ -1,0 +1,40 @@
+/* task - one call of a kernel on this engine: what the kernel sees, and what it leaves behind.
+ *
+ * Invariant: after nv_task_run() a task has failed (code is not 0) or has a result (data, size);
+ * `output` is the memory behind a result that is not in `out`, and is to be freed.
+ */
+#ifndef NV_TASK_H
+#define NV_TASK_H
+
+#include "frame.h"
+#include "kernel.h"
+#include "object.h"
+
+struct nv_engine;
+
+struct nave_task {
+    struct nv_engine *engine;
+    struct nv_objects *objects;
+    const char *object; /* the name that the library's own kernels work on */
+    void **input;       /* where the input's memory may be taken from; NULL inside: not to be had */
+    void *user;
+    uint64_t job, index;
+    int rank;
+    void *out;
+    size_t out_size;
+    void *output; /* from nave_output() */
+    const void *data;
+    size_t size;
+    bool borrowed; /* data belongs to an object */
+    int code;
+    size_t message_size;
+    char message[NV_MESSAGE_MAX];
+};
+
+/* Runs the kernel with `task` set up to `out_size`. */
+void nv_task_run(nave_task *task, nave_kernel_fn *run, const void *in, size_t in_size);
+
+/* The library's own kernels: they act on the object that the run names. */
+nave_kernel_fn nv_task_push, nv_task_pull, nv_task_drop;
+
+#endif

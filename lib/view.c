@@ -1,0 +1,169 @@
+/* view - see view.h.  SPDX-License-Identifier: BSD-3-Clause */
+#include "view.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static int check_engines(struct nv_hub *hub, const int *engines, size_t n)
+{
+    struct nv_set *seen = nv_set_new((size_t)hub->ctx->size);
+    int rc = NAVE_OK;
+    if (seen == NULL)
+        return nv_error_set(&hub->ctx->error, NAVE_ENOMEM, "no memory for a view");
+    for (size_t i = 0; i < n && rc == NAVE_OK; i++) {
+        if (engines[i] < 0 || !nv_set_has(hub->engines, (size_t)engines[i]))
+            rc = nv_error_set(&hub->ctx->error, NAVE_EENGINE,
+                              "rank %d is no engine; engines are ranks %d to %d", engines[i],
+                              hub->ctx->size > 1, hub->ctx->size - 1);
+        else if (nv_set_has(seen, (size_t)engines[i]))
+            rc =
+                nv_error_set(&hub->ctx->error, NAVE_EINVAL, "engine %d is named twice", engines[i]);
+        else
+            nv_set_add(seen, (size_t)engines[i]);
+    }
+    free(seen);
+    return rc;
+}
+
+/* A list of engines as the view keeps it; none named means all. */
+static bool copy_engines(nave_view *view, const int *engines, size_t n)
+{
+    struct nv_hub *hub = view->hub;
+    view->count = n > 0 ? n : hub->engines->count;
+    view->engines = malloc(view->count * sizeof *view->engines);
+    if (view->engines == NULL)
+        return false;
+    if (n > 0) {
+        memcpy(view->engines, engines, n * sizeof *engines);
+        return true;
+    }
+    for (size_t r = 0, at = 0; r < hub->engines->limit; r++)
+        if (nv_set_has(hub->engines, r))
+            view->engines[at++] = (int)r;
+    return true;
+}
+
+static int view_new(nave *ctx, const int *engines, size_t n, bool direct, const nave_policy *policy,
+                    nave_view **out)
+{
+    nave_view *view;
+    int rc = nv_hub_check(ctx);
+    if (rc == NAVE_OK && n > 0 && engines == NULL)
+        rc = nv_error_set(&ctx->error, NAVE_EINVAL, "%zu engines, but the list is NULL", n);
+    if (rc == NAVE_OK)
+        rc = check_engines(ctx->hub, engines, n);
+    if (rc != NAVE_OK)
+        return rc;
+    view = calloc(1, sizeof *view);
+    if (view == NULL)
+        return nv_error_set(&ctx->error, NAVE_ENOMEM, "no memory for a view");
+    *view = (nave_view){.hub = ctx->hub, .users = 1, .direct = direct, .all = n == 0};
+    if (policy != NULL)
+        view->policy = *policy;
+    view->policy.engines = NULL; /* the caller's list; the view has its own */
+    view->sets = calloc(ctx->kernels.count, sizeof(struct nv_set *));
+    if (view->sets == NULL || !copy_engines(view, engines, n)) {
+        free(view->sets);
+        free(view);
+        return nv_error_set(&ctx->error, NAVE_ENOMEM, "no memory for a view");
+    }
+    view->next = ctx->hub->views;
+    if (view->next != NULL)
+        view->next->prev = view;
+    ctx->hub->views = view;
+    *out = view;
+    return NAVE_OK;
+}
+
+int nave_direct(nave *ctx, const int *engines, size_t n, nave_view **view)
+{
+    return view_new(ctx, engines, n, true, NULL, view);
+}
+
+int nave_balanced(nave *ctx, const nave_policy *policy, nave_view **view)
+{
+    if (policy == NULL)
+        return view_new(ctx, NULL, 0, false, NULL, view);
+    return view_new(ctx, policy->engines, policy->engine_count, false, policy, view);
+}
+
+void nv_view_discard(nave_view *view)
+{
+    struct nv_hub *hub = view->hub;
+    *(view->prev != NULL ? &view->prev->next : &hub->views) = view->next;
+    if (view->next != NULL)
+        view->next->prev = view->prev;
+    for (size_t i = 0; i < hub->ctx->kernels.count; i++)
+        free(view->sets[i]);
+    free(view->sets);
+    free(view->engines);
+    free(view);
+}
+
+void nv_view_leave(nave_view *view)
+{
+    if (--view->users == 0)
+        nv_view_discard(view);
+}
+
+void nave_view_free(nave_view *view)
+{
+    if (view != NULL)
+        nv_view_leave(view);
+}
+
+/* ------------------------------------------------------------------------------- kernels of a view
+ * -- */
+
+static int unknown_kernel(nave_view *view, const char *name)
+{
+    nave *ctx = view->hub->ctx;
+    const char *near = nv_kernels_near(&ctx->kernels, name);
+    if (near != NULL)
+        return nv_error_set(&ctx->error, NAVE_EKERNEL,
+                            "no rank has a kernel '%s'; did you mean '%s'?", name, near);
+    return nv_error_set(&ctx->error, NAVE_EKERNEL,
+                        "no rank has a kernel '%s'; there are %zu others", name,
+                        ctx->kernels.count - NV_KERNEL_OWN);
+}
+
+/* The engines of the view that have the kernel. */
+static const struct nv_set *engines_for(nave_view *view, size_t kernel)
+{
+    const struct nv_set *all = view->hub->ctx->kernels.engines[kernel];
+    struct nv_set *set = view->sets[kernel];
+    if (view->all)
+        return all;
+    if (set != NULL)
+        return set;
+    set = view->sets[kernel] = nv_set_new(all->limit);
+    for (size_t i = 0; set != NULL && i < view->count; i++)
+        if (nv_set_has(all, (size_t)view->engines[i]))
+            nv_set_add(set, (size_t)view->engines[i]);
+    return set;
+}
+
+int nv_view_kernel(nave_view *view, const char *name, uint32_t *kernel,
+                   const struct nv_set **engines)
+{
+    nave *ctx = view->hub->ctx;
+    int id = name != NULL ? nv_kernels_find(&ctx->kernels, name) : -1;
+    const struct nv_set *set;
+    if (name == NULL)
+        return nv_error_set(&ctx->error, NAVE_EINVAL, "the kernel's name is NULL");
+    if (id < 0)
+        return unknown_kernel(view, name);
+    set = engines_for(view, (size_t)id);
+    if (set == NULL)
+        return nv_error_set(&ctx->error, NAVE_ENOMEM, "no memory for a view");
+    for (size_t i = 0; view->direct && i < view->count; i++)
+        if (!nv_set_has(set, (size_t)view->engines[i]))
+            return nv_error_set(&ctx->error, NAVE_EKERNEL, "engine %d does not have kernel '%s'",
+                                view->engines[i], name);
+    if (set->count == 0)
+        return nv_error_set(&ctx->error, NAVE_EKERNEL, "no engine of the view has kernel '%s'",
+                            name);
+    *kernel = (uint32_t)id;
+    *engines = set;
+    return NAVE_OK;
+}

@@ -1,0 +1,30 @@
+/* view - which engines, and how tasks are placed.
+ *
+ * Invariant: a view lives as long as its caller or one of its futures needs it.
+ */
+#ifndef NV_VIEW_H
+#define NV_VIEW_H
+
+#include "hub.h"
+
+struct nave_view {
+    struct nv_hub *hub;
+    nave_view *prev, *next; /* among the hub's views */
+    size_t users;           /* the caller, and each future */
+    bool direct;
+    int *engines; /* in the view's order */
+    size_t count;
+    bool all; /* balanced: over every engine there is */
+    nave_policy policy;
+    struct nv_set **sets; /* by kernel: the view's engines that have it, made when needed */
+};
+
+/* The id of a kernel that the view can run, and the engines for it (owned by the view). */
+int nv_view_kernel(nave_view *view, const char *name, uint32_t *kernel,
+                   const struct nv_set **engines);
+
+/* One user less; the last one frees it.  nv_view_discard() frees it whoever uses it. */
+void nv_view_leave(nave_view *view);
+void nv_view_discard(nave_view *view);
+
+#endif
