@@ -83,6 +83,9 @@ int nv_future_start(const struct nv_future_spec *spec, nave_future **future);
 int nv_future_send(nave_future *future, const struct nv_send *send);
 int nv_future_take(nave_future *future, int engine, const struct nv_item *item);
 
+/* Of a source: results that were read, or not kept, make room for more tasks. */
+void nv_future_allow(nave_future *future);
+
 /* Waits; as nave_wait(). */
 int nv_future_wait(nave_future *future, double seconds);
 
