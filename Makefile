@@ -100,7 +100,7 @@ programs  := $(patsubst %,$(O)/bin/%,$(filter-out common,$(apps)))
 benches   := $(patsubst %,$(O)/bench/%,$(call names,bench))
 tests     := $(patsubst %,$(O)/test/%,$(filter-out fuzz_%,$(call names,test)))
 fuzzers   := $(patsubst %,$(O)/test/%,$(filter fuzz_%,$(call names,test)))
-app_parts := $(patsubst %,$(O)/obj/apps/%.a,$(apps))
+app_parts := $(patsubst %,$(O)/obj/apps/%.a,$(filter-out common,$(apps)) $(filter common,$(apps)))
 common    := $(filter %/common.a,$(app_parts))
 
 headers   := $(wildcard $(S)include/*.h $(S)lib/*.h $(S)apps/*/*.h $(S)test/*.h $(S)bench/*.h)
@@ -152,7 +152,8 @@ $(O)/lib/libnave.so: $(O)/lib/libnave.so.$(VERSION)
 	@ln -sf libnave.so.$(VERSION) $(O)/lib/libnave.so.$(SOVERSION)
 	@ln -sf libnave.so.$(SOVERSION) $@
 
-# The parts of an app as an archive: the apps share apps/common, tests and benches may take any part.
+# The parts of an app as an archive: the apps share apps/common (last, since the others use it), tests and benches may
+# take any part.
 $(app_parts): $(O)/obj/%.a: $$(call objects,%)
 	@rm -f $@
 	$(quiet)$(AR) rcs $@ $^
@@ -180,8 +181,7 @@ $(O)/lib/nave.pc: $(S)lib/nave.pc.in $(O)/nave.pc.key
 	@sed $(foreach v,$(pc_variables),-e 's|@$v@|$($v)|') $< >$@
 
 # The paths are in the key as they are used: nave.pc must follow a prefix that is given to `make install` only.
-pc_variables := prefix libdir includedir VERSION MPI_CFLAGS MPI_LIBS HWLOC_REQUIRES HWLOC_PRIVATE RPATH
-HWLOC_PRIVATE = $(if $(HWLOC_REQUIRES),,$(HWLOC_LIBS))
+pc_variables := prefix libdir includedir VERSION MPI_CFLAGS MPI_LIBS HWLOC_LIBS RPATH
 RPATH = $(if $(filter /usr /,$(prefix)),,-Wl$(comma)-rpath$(comma)$(libdir))
 
 $(O)/nave.pc.key: FORCE
@@ -218,8 +218,8 @@ check: deps
 checks: all tests check-headers sanitize fuzz
 	@set -f; $(S)test/run $(TESTS)
 
-tests: $(tests)
-benches: $(benches)
+tests: $(tests) ; @:
+benches: $(benches) ; @:
 
 # Builds of their own with sanitizers; the file `unavailable` tells test/run why one is not there.
 can_build = mkdir -p $O/$@ && rm -f $O/$@/unavailable; echo '$3' | \
@@ -242,7 +242,7 @@ fuzz:
 	$(again) O=$(below)$@ SANITIZE=fuzzer-no-link$(comma)$(memory) CC='$(FUZZ_CC)' CFLAGS='-O1 -g' fuzzers
 
 .PHONY: fuzzers
-fuzzers: $(fuzzers)
+fuzzers: $(fuzzers) ; @:
 $(fuzzers): $(O)/test/%: $(O)/obj/test/%.o $(app_parts) $(O)/lib/libnave.a
 	$(call say,LINK)
 	@mkdir -p $(@D)

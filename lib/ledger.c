@@ -17,11 +17,12 @@ enum {
     DIGEST_ROOM = 4096
 };
 
+/* A page has room for its first tasks only, and grows: a future of one task stays small. */
 struct nv_page {
-    unsigned char states[NV_PAGE];
-    unsigned read; /* tasks that were read */
-    unsigned char was_read[NV_PAGE];
-    struct nv_entry entries[NV_PAGE];
+    unsigned room;
+    unsigned read;                    /* tasks that were read */
+    unsigned char *states, *was_read; /* behind the entries */
+    struct nv_entry entries[];
 };
 
 /* Stands in the directory for a page of which all was read. */
@@ -37,7 +38,7 @@ static void page_free(struct nv_page *page)
 {
     if (page == NULL || page == &all_read)
         return;
-    for (size_t i = 0; i < NV_PAGE; i++)
+    for (size_t i = 0; i < page->room; i++)
         if (page->entries[i].owned)
             free(page->entries[i].data);
     free(page);
@@ -75,30 +76,56 @@ static bool pages_grow(struct nv_ledger *ledger, size_t number)
     return true;
 }
 
+/* The page of a task, NULL when it has no entry. */
 static struct nv_page *page_of(const struct nv_ledger *ledger, uint64_t index)
 {
     uint64_t number = index / NV_PAGE;
-    return number < ledger->page_room ? ledger->pages[number] : NULL;
+    struct nv_page *page = number < ledger->page_room ? ledger->pages[number] : NULL;
+    return page == NULL || page == &all_read || index % NV_PAGE < page->room ? page : NULL;
+}
+
+/* A page of `room` entries that holds what `old` held. */
+static struct nv_page *page_new(unsigned room, struct nv_page *old)
+{
+    struct nv_page *page = calloc(1, sizeof *page + room * (sizeof page->entries[0] + 2));
+    if (page == NULL)
+        return NULL;
+    page->room = room;
+    page->states = (unsigned char *)&page->entries[room];
+    page->was_read = page->states + room;
+    if (old != NULL) {
+        page->read = old->read;
+        memcpy(page->entries, old->entries, old->room * sizeof old->entries[0]);
+        memcpy(page->states, old->states, old->room);
+        memcpy(page->was_read, old->was_read, old->room);
+        free(old);
+    }
+    return page;
 }
 
 static struct nv_page *page_make(struct nv_ledger *ledger, uint64_t index)
 {
+    size_t number = (size_t)(index / NV_PAGE);
     struct nv_page *page = page_of(ledger, index);
+    unsigned room = 4;
     if (page != NULL)
         return page;
-    if (index / NV_PAGE >= ledger->page_room && !pages_grow(ledger, (size_t)(index / NV_PAGE)))
+    if (number >= ledger->page_room && !pages_grow(ledger, number))
         return NULL;
-    page = calloc(1, sizeof *page);
-    ledger->pages[index / NV_PAGE] = page;
+    while (number > 0 ? room < NV_PAGE : room <= index)
+        room *= 2;
+    page = page_new(room, ledger->pages[number]);
+    if (page != NULL)
+        ledger->pages[number] = page;
     return page;
 }
 
 bool nv_ledger_send(struct nv_ledger *ledger, uint64_t first, uint64_t count)
 {
     while (count > 0) {
-        struct nv_page *page = page_make(ledger, first);
         uint64_t at = first % NV_PAGE;
         uint64_t here = NV_PAGE - at < count ? NV_PAGE - at : count;
+        struct nv_page *page = page_make(ledger, first + here - 1);
         if (page == NULL)
             return false;
         memset(page->states + at, NAVE_RUNNING, (size_t)here);
