@@ -50,8 +50,7 @@ static int task_kernel(nave_task *task, const void *in, size_t in_size, void *ou
     return 0;
 }
 
-/* ------------------------------------------------------------------- the loop written by hand --
- */
+/* --------------------------------------------------------------------- the loop written by hand */
 
 struct message {
     int64_t index; /* negative: no more */
@@ -95,8 +94,7 @@ static void by_hand_worker(void)
     }
 }
 
-/* ------------------------------------------------------------------------------------- measuring
- * -- */
+/* ------------------------------------------------------------------------------------ measuring */
 
 static int ascending(const void *a, const void *b)
 {
@@ -207,6 +205,17 @@ static int parse(int argc, char **argv, struct bench *bench)
     return 0;
 }
 
+static int fill(struct bench *bench)
+{
+    bench->in = calloc(bench->tasks, sizeof *bench->in);
+    bench->out = calloc(bench->tasks + 1, sizeof *bench->out);
+    if (bench->in == NULL || bench->out == NULL)
+        return 0;
+    for (size_t i = 0; i < bench->tasks; i++)
+        bench->in[i] = bench->usec;
+    return 1;
+}
+
 int main(int argc, char **argv)
 {
     struct bench bench = {.tasks = 1000000, .usec = 0, .rounds = 5};
@@ -220,14 +229,8 @@ int main(int argc, char **argv)
         MPI_Finalize();
         return 2;
     }
-    if (rank == 0) {
-        bench.in = malloc(bench.tasks * sizeof *bench.in);
-        bench.out = calloc(bench.tasks + 1, sizeof *bench.out);
-        if (bench.in == NULL || bench.out == NULL)
-            MPI_Abort(MPI_COMM_WORLD, 1);
-        for (size_t i = 0; i < bench.tasks; i++)
-            bench.in[i] = bench.usec;
-    }
+    if (rank == 0 && !fill(&bench))
+        MPI_Abort(MPI_COMM_WORLD, 1);
     measure(&bench, rank, ranks);
     free(bench.in);
     free(bench.out);

@@ -47,8 +47,9 @@
 #define NAVE_H
 
 #if defined(__cplusplus) && !defined(OMPI_SKIP_MPICXX)
-#define OMPI_SKIP_MPICXX 1 /* MPI's withdrawn C++ classes are not wanted here, nor their warnings  \
-                            */
+#define OMPI_SKIP_MPICXX                                                                           \
+    1 /* MPI's withdrawn C++ classes are not wanted here, nor their warnings                       \
+       */
 #endif
 #include <mpi.h>
 #include <stddef.h>
@@ -73,7 +74,7 @@ typedef struct nave_view nave_view;
 typedef struct nave_future nave_future;
 typedef struct nave_task nave_task;
 
-/* ------------------------------------------------------------------------------------ errors -- */
+/* --------------------------------------------------------------------------------------- errors */
 
 /* The one list of results: name, value, text.  NAVE_OK is 0, all others are negative. */
 #define NAVE_ERRORS(X)                                                                             \
@@ -113,7 +114,7 @@ NAVE_API const char *nave_error(const nave *ctx);
 /* The version of the library that is linked, "MAJOR.MINOR.PATCH". */
 NAVE_API const char *nave_version(void);
 
-/* ----------------------------------------------------------------------------------- kernels -- */
+/* -------------------------------------------------------------------------------------- kernels */
 
 /* A kernel: the code of a task.
  *
@@ -174,7 +175,7 @@ NAVE_API void *nave_object(nave_task *task, const char *name, size_t *size);
 NAVE_API int nave_object_set(nave_task *task, const char *name, const void *data, size_t size);
 NAVE_API int nave_object_drop(nave_task *task, const char *name);
 
-/* ----------------------------------------------------------------------------------- context -- */
+/* -------------------------------------------------------------------------------------- context */
 
 /* An operation of the caller's for nave_map_reduce(), known by name on every rank, since handles
  * mean nothing elsewhere.  All of MPI's own operations are known without this. */
@@ -247,7 +248,7 @@ NAVE_API int nave_engine_count(const nave *ctx);
 /* The host name of a rank, on the hub; NULL for a rank that is not there, and on engines. */
 NAVE_API const char *nave_host(const nave *ctx, int rank);
 
-/* ------------------------------------------------------------------------------------- views -- */
+/* ---------------------------------------------------------------------------------------- views */
 
 /* A direct view: tasks go to named engines.  `engines` lists n different ranks in the view's order;
  * NULL and 0 mean all engines in order of rank.  apply makes one task for each engine; map gives
@@ -278,8 +279,7 @@ NAVE_API void nave_view_free(nave_view *view);
 /* Views of both kinds may be used on the same engines at the same time: tasks for a named engine
  * go first, balanced calls take turns. */
 
-/* -------------------------------------------------------------------------------------- calls --
- */
+/* ---------------------------------------------------------------------------------------- calls */
 
 /* All calls name a kernel.  NAVE_EKERNEL: no engine of the view has it (or, direct: one of them has
  * not); nave_error() names the nearest known name.  in may be NULL when in_size is 0, and so on. */
@@ -329,8 +329,7 @@ NAVE_API int nave_map_from(nave_view *view, const char *kernel, nave_source *nex
 NAVE_API int nave_map_reduce(nave_view *view, const char *kernel, const void *in, size_t in_size,
                              size_t n, void *acc, int count, MPI_Datatype type, MPI_Op op);
 
-/* ------------------------------------------------------------------------------------ futures --
- */
+/* -------------------------------------------------------------------------------------- futures */
 
 /* `seconds`: how long to wait at most; negative: without end; 0: just look. */
 
@@ -412,8 +411,7 @@ NAVE_API int nave_cancel(nave_future *future);
  * no engine uses the caller's buffers.  NULL is allowed. */
 NAVE_API void nave_future_free(nave_future *future);
 
-/* ------------------------------------------------------------------------------------ objects --
- */
+/* -------------------------------------------------------------------------------------- objects */
 
 /* Objects are named buffers that live on engines until replaced, dropped, or the context is closed.
  * Kernels reach them by nave_object().  These calls act on every engine of the view (of either

@@ -63,7 +63,7 @@ struct nv_comm {
     size_t self_pending;
 };
 
-/* ------------------------------------------------------------------------------------ frames -- */
+/* --------------------------------------------------------------------------------------- frames */
 
 struct nv_frame *nv_comm_frame(struct nv_comm *comm)
 {
@@ -105,8 +105,7 @@ void nv_comm_frame_free(struct nv_comm *comm, struct nv_frame *frame)
     parcel_free(comm, (struct parcel *)frame);
 }
 
-/* ------------------------------------------------------------------------------------- opening --
- */
+/* -------------------------------------------------------------------------------------- opening */
 
 static int listen_again(struct nv_comm *comm, struct channel *channel, int slot)
 {
@@ -192,8 +191,7 @@ void nv_comm_close(struct nv_comm *comm)
     free(comm);
 }
 
-/* ------------------------------------------------------------------- requests that are under way
- * -- */
+/* ------------------------------------------------------------------ requests that are under way */
 
 static bool make_room(struct nv_comm *comm, size_t more)
 {
@@ -259,8 +257,7 @@ static void collect(struct nv_comm *comm, int ended_count)
         request_end(comm, few[i]);
 }
 
-/* ------------------------------------------------------------------------------ to other ranks --
- */
+/* ------------------------------------------------------------------------------- to other ranks */
 
 static int post_away(struct nv_comm *comm, int rank, enum nv_channel channel, struct parcel *parcel)
 {
@@ -305,22 +302,24 @@ static int start_piece(struct nv_comm *comm, struct transfer *transfer, bool sen
 static int transfer_away(struct nv_comm *comm, struct transfer *transfer, bool sending, int rank,
                          enum nv_channel channel)
 {
+    size_t pieces = (transfer->size + NV_PIECE - 1) / NV_PIECE;
     int rc = NAVE_OK;
-    transfer->pieces = (transfer->size + NV_PIECE - 1) / NV_PIECE;
     if (transfer->data == NULL)
         transfer->scrap = malloc(transfer->size < NV_PIECE ? transfer->size : NV_PIECE);
-    if (!make_room(comm, transfer->pieces) || (transfer->data == NULL && transfer->scrap == NULL)) {
+    if (!make_room(comm, pieces) || (transfer->data == NULL && transfer->scrap == NULL))
+        rc = nv_error_set(comm->error, NAVE_ENOMEM, "no memory for a transfer");
+    for (transfer->pieces = 0; transfer->pieces < pieces && rc == NAVE_OK;) {
+        rc = start_piece(comm, transfer, sending, rank, channel, transfer->pieces * NV_PIECE);
+        transfer->pieces += rc == NAVE_OK;
+    }
+    if (transfer->pieces == 0) {
         free(transfer->scrap);
         free(transfer);
-        return nv_error_set(comm->error, NAVE_ENOMEM, "no memory for a transfer");
     }
-    for (size_t at = 0; at < transfer->size && rc == NAVE_OK; at += NV_PIECE)
-        rc = start_piece(comm, transfer, sending, rank, channel, at);
     return rc;
 }
 
-/* ---------------------------------------------------------------------------------- to oneself --
- */
+/* ----------------------------------------------------------------------------------- to oneself */
 
 static void enqueue(struct transfer ***end, struct transfer *transfer)
 {
@@ -370,8 +369,7 @@ static int self_next(struct nv_comm *comm, struct channel *channel, int *source,
     return 1;
 }
 
-/* ---------------------------------------------------------------------------------- the surface --
- */
+/* ---------------------------------------------------------------------------------- the surface */
 
 int nv_comm_post(struct nv_comm *comm, int rank, enum nv_channel channel, struct nv_frame *frame)
 {
@@ -424,7 +422,8 @@ static int transfer_start(struct nv_comm *comm, bool sending, int rank, enum nv_
     *transfer =
         (struct transfer){.data = data, .size = size, .done = done, .arg = arg, .pieces = 1};
     if (rank != comm->rank)
-        return transfer_away(comm, transfer, sending, rank, c);
+        return transfer_away(comm, transfer, sending, rank,
+                             c); /* NOLINT(clang-analyzer-unix.Malloc): its requests have it */
     enqueue(sending ? &channel->self_sent_end : &channel->self_wanted_end, transfer);
     comm->self_pending++;
     return NAVE_OK;

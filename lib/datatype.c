@@ -113,8 +113,7 @@ int nv_operation_number(MPI_Op op)
     return -1;
 }
 
-/* -------------------------------------------------------------------------------------- encoding
- * -- */
+/* ------------------------------------------------------------------------------------- encoding */
 
 /* A type on the wire: number of a named type, or -1 and the combiner with its three rows, the types
  * of which follow in the same form. */
@@ -217,8 +216,7 @@ size_t nv_datatype_encode(MPI_Datatype type, unsigned char *bytes, size_t room)
     return writer.ok ? room - writer.left : 0;
 }
 
-/* -------------------------------------------------------------------------------------- decoding
- * -- */
+/* ------------------------------------------------------------------------------------- decoding */
 
 struct reader {
     const unsigned char *at;

@@ -91,8 +91,7 @@ int nv_engine_status(const struct nv_engine *engine)
     return engine->status;
 }
 
-/* ------------------------------------------------------------------------------------ answering --
- */
+/* ------------------------------------------------------------------------------------ answering */
 
 static int post(struct nv_engine *engine)
 {
@@ -194,8 +193,7 @@ static int answer_single(struct nv_engine *engine, nave_task *task, double start
     return rc == NAVE_OK && large ? send_large(engine, task) : rc;
 }
 
-/* ------------------------------------------------------------------------------------- running --
- */
+/* -------------------------------------------------------------------------------------- running */
 
 static uint32_t nanoseconds(double seconds)
 {
@@ -423,8 +421,7 @@ static int run_slice(struct nv_engine *engine, bool *worked)
     return rc;
 }
 
-/* ----------------------------------------------------------------------------------- receiving --
- */
+/* ------------------------------------------------------------------------------------ receiving */
 
 static void lot_arrived(void *arg)
 {

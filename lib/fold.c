@@ -20,8 +20,7 @@ struct nv_slot {
     void *data;
 };
 
-/* ---------------------------------------------------------------------------------- description --
- */
+/* ---------------------------------------------------------------------------------- description */
 
 static int check_type(MPI_Datatype type, size_t *extent, struct nv_error *error)
 {
@@ -162,8 +161,7 @@ bool nv_fold_decode(struct nv_fold *fold, const unsigned char *bytes, size_t siz
     return true;
 }
 
-/* ------------------------------------------------------------------------------ on the engine --
- */
+/* -------------------------------------------------------------------------------- on the engine */
 
 struct nv_partial *nv_partial_new(uint64_t job, const struct nv_fold *fold, bool accumulates)
 {
@@ -270,8 +268,7 @@ int nv_partial_end(struct nv_partial *partial, uint64_t index)
     return NAVE_OK;
 }
 
-/* --------------------------------------------------------------------------- bringing it home --
- */
+/* ----------------------------------------------------------------------------- bringing it home */
 
 /* What one rank takes through the row of MPI_Reduce calls. */
 struct transport {

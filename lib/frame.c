@@ -122,7 +122,7 @@ bool nv_frame_add_control(struct nv_frame *frame, enum nv_item_kind kind,
     return add(frame, kind, control, sizeof *control, &part, 1);
 }
 
-/* ---------------------------------------------------------------------------------- decoding -- */
+/* ------------------------------------------------------------------------------------- decoding */
 
 /* Reads within one item; `ok` turns false at the first step beyond its end. */
 struct cursor {

@@ -13,8 +13,7 @@ enum {
     BACKLOG = 65536
 };
 
-/* ------------------------------------------------------------------------------------- start, end
- * -- */
+/* ----------------------------------------------------------------------------------- start, end */
 
 /* As many tasks as fit a frame, or a transfer of moderate size. */
 static uint64_t max_chunk(const struct nv_future_spec *spec)
@@ -89,8 +88,7 @@ static void check_complete(nave_future *future)
         return;
     future->complete = true;
     nv_sched_remove(future->hub->sched, future->job);
-    if (future->orphan)
-        nv_future_discard(future);
+    future->hub->orphans += future->orphan;
 }
 
 static nave_future *future_new(const struct nv_future_spec *spec, uint32_t kernel)
@@ -155,8 +153,7 @@ int nv_future_start(const struct nv_future_spec *spec, nave_future **out)
     return nv_hub_turn(hub, &worked);
 }
 
-/* --------------------------------------------------------------------------------------- sending
- * -- */
+/* -------------------------------------------------------------------------------------- sending */
 
 /* Part j of m of n elements: where it begins. */
 static size_t part_begin(size_t n, uint64_t j, size_t m)
@@ -309,8 +306,7 @@ int nv_future_send(nave_future *future, const struct nv_send *send)
     return send_rows(future, send);
 }
 
-/* -------------------------------------------------------------------------------- taking answers
- * -- */
+/* ------------------------------------------------------------------------------- taking answers */
 
 void nv_future_allow(nave_future *future)
 {
@@ -517,8 +513,7 @@ int nv_future_take(nave_future *future, int engine, const struct nv_item *item)
     return rc;
 }
 
-/* ------------------------------------------------------------------------------------ cancelling
- * -- */
+/* ----------------------------------------------------------------------------------- cancelling */
 
 int nave_cancel(nave_future *future)
 {

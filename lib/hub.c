@@ -66,8 +66,7 @@ int nv_hub_check(nave *ctx)
     return NAVE_OK;
 }
 
-/* -------------------------------------------------------------------------------------- sending --
- */
+/* -------------------------------------------------------------------------------------- sending */
 
 static int post(struct nv_hub *hub, int engine)
 {
@@ -134,8 +133,7 @@ int nv_hub_control(struct nv_hub *hub, int engine, enum nv_item_kind kind,
     return nv_hub_flush(hub);
 }
 
-/* ------------------------------------------------------------------------------------ receiving --
- */
+/* ------------------------------------------------------------------------------------ receiving */
 
 static int take_item(struct nv_hub *hub, int source, const struct nv_item *item)
 {
@@ -226,6 +224,20 @@ static int work(struct nv_hub *hub, bool *worked)
     return rc;
 }
 
+/* Futures that were freed before they were complete. */
+static void bury(struct nv_hub *hub)
+{
+    nave_future *next;
+    if (hub->orphans == 0)
+        return;
+    hub->orphans = 0;
+    for (nave_future *future = hub->futures; future != NULL; future = next) {
+        next = future->next;
+        if (future->orphan && future->complete)
+            nv_future_discard(future);
+    }
+}
+
 int nv_hub_turn(struct nv_hub *hub, bool *worked)
 {
     int rc;
@@ -239,6 +251,7 @@ int nv_hub_turn(struct nv_hub *hub, bool *worked)
         rc = nv_hub_flush(hub);
     if (rc == NAVE_OK)
         rc = work(hub, worked);
+    bury(hub);
     return rc;
 }
 

@@ -20,6 +20,7 @@ struct nv_hub {
     int filled_count;
     nave_future *futures; /* all that exist, ended ones too */
     nave_view *views;
+    size_t orphans; /* futures that are complete and nobody's, to be freed at the end of the turn */
     uint64_t ready; /* NV_READY answers to the reduction that is being prepared */
     struct nv_idle idle;
 };

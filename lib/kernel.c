@@ -38,8 +38,7 @@ int nv_kernels_check(const nave_kernel *table, size_t count, struct nv_error *er
     return NAVE_OK;
 }
 
-/* ----------------------------------------------------------------------- tables as rows of bytes
- * -- */
+/* ---------------------------------------------------------------------- tables as rows of bytes */
 
 /* One kernel in the row: its flags as a byte, its name, a zero. */
 struct row {
@@ -100,19 +99,29 @@ static int list_merge(struct nv_kernels *kernels, const char *bytes, int size, i
     return NAVE_OK;
 }
 
-/* ------------------------------------------------------------------------------------- agreement
- * -- */
+/* ------------------------------------------------------------------------------------ agreement */
 
 struct gathered {
     int *sizes, *places;
     char *bytes;
 };
 
+/* Rank 0: room for all rows, one behind the other. */
+static bool place_rows(struct gathered *all, int ranks)
+{
+    int64_t total = 0;
+    for (int r = 0; r < ranks && total <= INT_MAX; r++) {
+        all->places[r] = (int)total;
+        total += all->sizes[r];
+    }
+    all->bytes = total > INT_MAX ? NULL : calloc(1, (size_t)total + 1);
+    return all->bytes != NULL;
+}
+
 /* Brings all rows to rank 0.  Total size and room are checked there; others follow its word. */
 static int gather_rows(MPI_Comm mpi, int ranks, int rank, const struct row *row,
                        struct nv_error *error, struct gathered *all)
 {
-    int64_t total = 0;
     int ok = 1;
     int rc;
     if (rank == 0) {
@@ -121,16 +130,10 @@ static int gather_rows(MPI_Comm mpi, int ranks, int rank, const struct row *row,
         ok = all->sizes != NULL && all->places != NULL;
     }
     MPI_Bcast(&ok, 1, MPI_INT, 0, mpi);
-    if (!ok)
+    if (!ok || (rank == 0 && (all->sizes == NULL || all->places == NULL)))
         return nv_error_set(error, NAVE_ENOMEM, "no memory for the kernel tables");
     rc = MPI_Gather(&row->size, 1, MPI_INT, all->sizes, 1, MPI_INT, 0, mpi);
-    for (int r = 0; rank == 0 && r < ranks && total <= INT_MAX; r++) {
-        all->places[r] = (int)total;
-        total += all->sizes[r];
-    }
-    if (rank == 0)
-        all->bytes = total > INT_MAX ? NULL : malloc((size_t)total + 1);
-    ok = rank != 0 || all->bytes != NULL;
+    ok = rank != 0 || place_rows(all, ranks);
     MPI_Bcast(&ok, 1, MPI_INT, 0, mpi);
     if (!ok)
         return nv_error_set(error, NAVE_ENOMEM, "no memory for the kernel tables");
@@ -145,7 +148,7 @@ static int find_engines(struct nv_kernels *kernels, int ranks, const struct gath
                         struct nv_error *error)
 {
     int first = ranks == 1 ? 0 : 1;
-    kernels->engines = calloc(kernels->count, sizeof(struct nv_set *));
+    kernels->engines = calloc(kernels->count + 1, sizeof(struct nv_set *));
     for (size_t id = 0; kernels->engines != NULL && id < kernels->count; id++) {
         kernels->engines[id] = nv_set_new((size_t)ranks);
         if (kernels->engines[id] == NULL)
@@ -192,7 +195,7 @@ static int spread_list(MPI_Comm mpi, int rank, struct nv_kernels *kernels, struc
     if (row.size < 0)
         return nv_error_set(error, NAVE_ENOMEM, "no memory for the kernel table");
     if (rank != 0)
-        row.bytes = malloc((size_t)row.size + 1);
+        row.bytes = calloc(1, (size_t)row.size + 1);
     if (row.bytes == NULL) /* others wait in MPI_Bcast; the caller's next agreement tells them */
         rc = nv_error_set(error, NAVE_ENOMEM, "no memory for the kernel table");
     else
@@ -207,7 +210,7 @@ static int spread_list(MPI_Comm mpi, int rank, struct nv_kernels *kernels, struc
 static int link_local(struct nv_kernels *kernels, const nave_kernel *table, size_t count,
                       struct nv_error *error)
 {
-    kernels->local = calloc(kernels->count, sizeof(nave_kernel_fn *));
+    kernels->local = calloc(kernels->count + 1, sizeof(nave_kernel_fn *));
     if (kernels->local == NULL)
         return nv_error_set(error, NAVE_ENOMEM, "no memory for the kernel table");
     for (int i = 0; i < NV_KERNEL_OWN; i++)
@@ -218,12 +221,11 @@ static int link_local(struct nv_kernels *kernels, const nave_kernel *table, size
 }
 
 /* Rank 0's verdict on the merged tables, so that nobody goes on alone. */
-static int agree_on_merge(MPI_Comm mpi, int rank, int rc, struct nv_error *error)
+static int agree_on_merge(MPI_Comm mpi, int rc, struct nv_error *error)
 {
     int verdict = rc;
     MPI_Bcast(&verdict, 1, MPI_INT, 0, mpi);
     MPI_Bcast(error->text, (int)sizeof error->text, MPI_CHAR, 0, mpi);
-    (void)rank;
     return verdict;
 }
 
@@ -244,7 +246,7 @@ int nv_kernels_agree(MPI_Comm mpi, const nave_kernel *table, size_t count, struc
     if (rc == NAVE_OK) {
         if (rank == 0)
             rc = merge_all(kernels, ranks, &all, error);
-        rc = agree_on_merge(mpi, rank, rc, error);
+        rc = agree_on_merge(mpi, rc, error);
     }
     if (rc == NAVE_OK)
         rc = spread_list(mpi, rank, kernels, error);
@@ -270,8 +272,7 @@ void nv_kernels_release(struct nv_kernels *kernels)
     free(kernels->engines);
 }
 
-/* ----------------------------------------------------------------------------------------- names
- * -- */
+/* ---------------------------------------------------------------------------------------- names */
 
 int nv_kernels_find(const struct nv_kernels *kernels, const char *name)
 {

@@ -57,8 +57,7 @@ void nv_ledger_release(struct nv_ledger *ledger)
     free(ledger->text);
 }
 
-/* ------------------------------------------------------------------------------------- entries --
- */
+/* -------------------------------------------------------------------------------------- entries */
 
 static bool pages_grow(struct nv_ledger *ledger, size_t number)
 {
@@ -195,8 +194,7 @@ void nv_ledger_finish(struct nv_ledger *ledger, uint64_t index, enum nave_task_s
         mark_read(ledger, index);
 }
 
-/* ------------------------------------------------------------------------------------- reading --
- */
+/* -------------------------------------------------------------------------------------- reading */
 
 void nv_ledger_record(const struct nv_ledger *ledger, uint64_t index, nave_record *record)
 {
@@ -245,8 +243,7 @@ bool nv_ledger_next(struct nv_ledger *ledger, nave_record *record)
     return true;
 }
 
-/* ------------------------------------------------------------------------------------ failures --
- */
+/* ------------------------------------------------------------------------------------- failures */
 
 static bool failure_is(const struct nv_failure *failure, int code, const char *message,
                        size_t message_size)
@@ -272,10 +269,13 @@ static struct nv_failure *failure_add(struct nv_ledger *ledger, int code, const 
 {
     static const char rest[] = "(further messages, not kept)";
     bool full = ledger->failure_count + 1 >= FAILURES_MAX;
-    struct nv_failure *failures =
-        grow(ledger->failures, ledger->failure_count, &ledger->failure_room, sizeof *failures);
+    struct nv_failure *failures;
     char *copy;
-    if (ledger->failure_count >= FAILURES_MAX || failures == NULL)
+    if (ledger->failure_count >= FAILURES_MAX)
+        return NULL;
+    failures =
+        grow(ledger->failures, ledger->failure_count, &ledger->failure_room, sizeof *failures);
+    if (failures == NULL)
         return NULL;
     ledger->failures = failures;
     if (full) {
@@ -362,8 +362,7 @@ size_t nv_ledger_failed(struct nv_ledger *ledger, size_t *indices, size_t room)
     return (size_t)ledger->failed;
 }
 
-/* -------------------------------------------------------------------------------------- digest --
- */
+/* --------------------------------------------------------------------------------------- digest */
 
 /* Appends to a text of DIGEST_ROOM bytes; what does not fit is cut. */
 static void say(char *text, const char *format, ...) NAVE_PRINTF(2, 3);

@@ -14,35 +14,34 @@
 #include <string.h>
 #include <unistd.h>
 
-/* ------------------------------------------------------------------------------------ agreements
- * -- */
+/* ----------------------------------------------------------------------------------- agreements */
 
-/* The lowest code of all ranks, with the words of the first that has it. */
+/* The lowest code of all ranks, with the words of the first that has it: the same words everywhere,
+ * which name that rank unless all of them failed so. */
 static int agree(nave *ctx, int rc)
 {
     struct {
         int code, rank;
-    } mine = {rc, ctx->rank}, least = {rc, ctx->rank};
+    } mine[2] = {{rc, ctx->rank}, {-rc, ctx->rank}}, least[2];
     char text[sizeof ctx->error.text];
-    MPI_Allreduce(&mine, &least, 1, MPI_2INT, MPI_MINLOC, ctx->mpi);
-    if (least.code == NAVE_OK)
+    MPI_Allreduce(mine, least, 2, MPI_2INT, MPI_MINLOC, ctx->mpi);
+    if (least[0].code == NAVE_OK)
         return NAVE_OK;
     memcpy(text, ctx->error.text, sizeof text);
-    MPI_Bcast(text, (int)sizeof text, MPI_CHAR, least.rank, ctx->mpi);
-    if (rc == least.code && ctx->rank == least.rank)
-        return rc;
-    return nv_error_note(&ctx->error, least.code, "rank %d: %.3900s", least.rank, text);
+    MPI_Bcast(text, (int)sizeof text, MPI_CHAR, least[0].rank, ctx->mpi);
+    if (least[0].code == -least[1].code)
+        return nv_error_note(&ctx->error, least[0].code, "%s", text);
+    return nv_error_note(&ctx->error, least[0].code, "rank %d: %.3900s", least[0].rank, text);
 }
 
 /* What must be the same on all ranks; a rank with another library may have a struct of another
  * size, so it is numbers, smallest and largest. */
 static int agree_on_library(nave *ctx)
 {
-    int major = 0, minor = 0, patch = 0;
-    int64_t mine[4], all[4];
+    int64_t mine[4] = {0}, all[4];
     const uint16_t one = 1;
-    sscanf(NAVE_VERSION, "%d.%d.%d", &major, &minor, &patch);
-    mine[0] = ((int64_t)major << 32) + ((int64_t)minor << 16) + patch;
+    for (const char *c = NAVE_VERSION; *c != '\0'; c++)
+        mine[0] = (mine[0] * 31 + *c) % 1000003;
     mine[1] = -mine[0];
     mine[2] = (int64_t)(sizeof(void *) << 8) + *(const unsigned char *)&one;
     mine[3] = -mine[2];
@@ -56,8 +55,7 @@ static int agree_on_library(nave *ctx)
     return NAVE_OK;
 }
 
-/* ---------------------------------------------------------------------------------- local checks
- * -- */
+/* --------------------------------------------------------------------------------- local checks */
 
 static long env_number(const char *name)
 {
@@ -127,8 +125,7 @@ static int check_local(nave *ctx, const nave_options *opt)
     return rc == NAVE_OK ? copy_ops(ctx, opt) : rc;
 }
 
-/* --------------------------------------------------------------------------------------- opening
- * -- */
+/* -------------------------------------------------------------------------------------- opening */
 
 /* Before the first agreement: is there a communicator to agree over? */
 static int take_comm(nave *ctx, MPI_Comm comm)
@@ -200,20 +197,19 @@ static void set_clock(nave *ctx, const char *host)
         ctx->origin = origin;
 }
 
-/* One node, bound engines: do some share a core?  Said once, by the hub. */
+/* More ranks than cores on the hub's host: that works, but is worth a word. */
 static void look_at_placement(nave *ctx)
 {
-    int mine[2] = {0,
-                   0}; /* cores bound to, allowed; asked of the hub only: it costs milliseconds */
-    if (ctx->rank != 0 || ctx->error.log == NULL || ctx->size == 1)
+    const struct nv_hub *hub = ctx->hub;
+    int bound, allowed, here = 0;
+    if (hub == NULL || ctx->error.log == NULL || ctx->size == 1)
         return;
-    nv_topo_cores(&mine[0], &mine[1]);
-    int here = 0;
+    nv_topo_cores(&bound, &allowed); /* costs milliseconds, so on one rank only */
     for (int r = 0; r < ctx->size; r++)
-        here += strcmp(ctx->hub->hosts[r], ctx->hub->hosts[0]) == 0;
-    if (mine[1] > 0 && here > mine[1] + 1)
-        nv_error_warn(&ctx->error, "%d ranks share the %d cores of %s", here, mine[1],
-                      ctx->hub->hosts[0]);
+        here += strcmp(hub->hosts[r], hub->hosts[0]) == 0;
+    if (allowed > 0 && here > allowed + 1)
+        nv_error_warn(&ctx->error, "%d ranks share the %d cores of %s", here, allowed,
+                      hub->hosts[0]);
 }
 
 static int open_agreed(nave *ctx, const nave_options *opt)
@@ -260,8 +256,7 @@ int nave_open(MPI_Comm comm, const nave_options *opt, nave **out)
     return rc;
 }
 
-/* --------------------------------------------------------------------------------------- serving
- * -- */
+/* -------------------------------------------------------------------------------------- serving */
 
 int nave_turn(nave *ctx)
 {
@@ -296,8 +291,7 @@ int nave_serve(nave *ctx)
     return rc;
 }
 
-/* --------------------------------------------------------------------------------------- closing
- * -- */
+/* -------------------------------------------------------------------------------------- closing */
 
 static bool all_complete(void *arg)
 {
@@ -395,8 +389,7 @@ int nave_run(MPI_Comm comm, const nave_options *opt, int (*hub)(nave *ctx, void 
     return rc;
 }
 
-/* ---------------------------------------------------------------------------------------- asking
- * -- */
+/* --------------------------------------------------------------------------------------- asking */
 
 const char *nave_error(const nave *ctx)
 {

@@ -39,7 +39,7 @@ static int say(struct reduction *reduction, enum nv_item_kind kind, uint32_t lis
 static int list_engines(struct reduction *reduction)
 {
     const struct nv_set *used = reduction->future->used;
-    reduction->engines = malloc((used->count + 1) * sizeof *reduction->engines);
+    reduction->engines = calloc(used->count + 1, sizeof *reduction->engines);
     if (reduction->engines == NULL)
         return nv_error_set(&reduction->hub->ctx->error, NAVE_ENOMEM, "no memory for a reduction");
     for (size_t r = 1; r < used->limit; r++)

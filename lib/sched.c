@@ -2,6 +2,7 @@
 #include "sched.h"
 
 #include <assert.h>
+#include <float.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -42,9 +43,14 @@ struct chunk {
     double each; /* seconds that a task was thought to take */
 };
 
+struct ring {
+    struct engine *first, *last;
+};
+
 struct engine {
-    bool present, ready;
-    struct engine *prev, *next; /* in the ring of engines with room */
+    bool present;
+    struct ring *ring; /* NULL: it has no room */
+    struct engine *prev, *next;
     struct queue own;
     struct chunk *chunks; /* oldest first */
     size_t count, room;
@@ -55,8 +61,9 @@ struct engine {
 struct nv_sched {
     int engine_count;
     struct engine *engines;
-    struct engine *first, *last; /* with room; those with lots of their own in front */
-    struct queue **queues;       /* shared ones */
+    struct ring ready;     /* with room; those with lots of their own in front */
+    struct ring unfit;     /* with room, but no lot is in a queue that they may take from */
+    struct queue **queues; /* shared ones */
     size_t queue_count, queue_room;
     size_t shared; /* lots in shared queues */
     uint64_t turn;
@@ -67,32 +74,44 @@ struct nv_sched {
     size_t time_room;
 };
 
-/* ----------------------------------------------------------------------------- rings and queues --
- */
+/* ----------------------------------------------------------------------------- rings and queues */
 
-static void ring_take(struct nv_sched *sched, struct engine *engine)
+static void ring_take(struct engine *engine)
 {
-    *(engine->prev != NULL ? &engine->prev->next : &sched->first) = engine->next;
-    *(engine->next != NULL ? &engine->next->prev : &sched->last) = engine->prev;
-    engine->ready = false;
+    struct ring *ring = engine->ring;
+    *(engine->prev != NULL ? &engine->prev->next : &ring->first) = engine->next;
+    *(engine->next != NULL ? &engine->next->prev : &ring->last) = engine->prev;
+    engine->ring = NULL;
 }
 
-/* In front when it has lots of its own, at the end otherwise. */
-static void ring_put(struct nv_sched *sched, struct engine *engine)
+static void ring_put(struct ring *ring, struct engine *engine, bool front)
 {
-    bool front = engine->own.first != NULL;
-    engine->prev = front ? NULL : sched->last;
-    engine->next = front ? sched->first : NULL;
-    *(engine->prev != NULL ? &engine->prev->next : &sched->first) = engine;
-    *(engine->next != NULL ? &engine->next->prev : &sched->last) = engine;
-    engine->ready = true;
+    engine->prev = front ? NULL : ring->last;
+    engine->next = front ? ring->first : NULL;
+    *(engine->prev != NULL ? &engine->prev->next : &ring->first) = engine;
+    *(engine->next != NULL ? &engine->next->prev : &ring->last) = engine;
+    engine->ring = ring;
 }
 
-static void ring_move(struct nv_sched *sched, struct engine *engine)
+/* The engine has room.  In front when it has lots of its own, at the end otherwise. */
+static void make_ready(struct nv_sched *sched, struct engine *engine)
 {
-    if (engine->ready)
-        ring_take(sched, engine);
-    ring_put(sched, engine);
+    if (engine->ring != NULL)
+        ring_take(engine);
+    ring_put(&sched->ready, engine, engine->own.first != NULL);
+}
+
+static void make_unfit(struct nv_sched *sched, struct engine *engine)
+{
+    ring_take(engine);
+    ring_put(&sched->unfit, engine, false);
+}
+
+/* There is something new to take. */
+static void unfit_again(struct nv_sched *sched)
+{
+    while (sched->unfit.first != NULL)
+        make_ready(sched, sched->unfit.first);
 }
 
 static void lot_link(struct nv_sched *sched, struct lot *lot)
@@ -123,6 +142,8 @@ static void lot_requeue(struct nv_sched *sched, struct lot *lot)
 {
     if (lot->linked)
         lot_unlink(sched, lot);
+    else if (lot->queue->engines != NULL)
+        unfit_again(sched);
     if (lot->first < lot->end)
         lot_link(sched, lot);
 }
@@ -159,8 +180,7 @@ static void shared_queue_leave(struct nv_sched *sched, struct queue *queue)
     free(queue);
 }
 
-/* -------------------------------------------------------------------------------- set up and end
- * -- */
+/* ------------------------------------------------------------------------------- set up and end */
 
 struct nv_sched *nv_sched_new(int engines)
 {
@@ -199,11 +219,10 @@ void nv_sched_engine_add(struct nv_sched *sched, int engine)
     struct engine *e = &sched->engines[engine];
     assert(engine >= 0 && engine < sched->engine_count && !e->present);
     e->present = true;
-    ring_put(sched, e);
+    make_ready(sched, e);
 }
 
-/* ------------------------------------------------------------------------------------------ jobs
- * -- */
+/* ----------------------------------------------------------------------------------------- jobs */
 
 static struct job *job_find(const struct nv_sched *sched, uint64_t id)
 {
@@ -284,8 +303,8 @@ static void lots_of_direct(struct nv_sched *sched, struct job *job)
         lot->end = part_begin(&job->spec, block, j + 1, job->lot_count);
         lot->queue = &engine->own;
         lot_requeue(sched, lot);
-        if (engine->ready && lot->linked)
-            ring_move(sched, engine);
+        if (engine->ring != NULL && lot->linked)
+            make_ready(sched, engine);
     }
 }
 
@@ -351,8 +370,8 @@ static void lot_drop(struct nv_sched *sched, struct lot *lot)
     if (queue->engines == NULL && queue->first == NULL) {
         struct engine *engine =
             (struct engine *)(void *)((char *)queue - offsetof(struct engine, own));
-        if (engine->ready)
-            ring_move(sched, engine);
+        if (engine->ring != NULL)
+            make_ready(sched, engine);
     }
 }
 
@@ -392,8 +411,7 @@ void *nv_sched_owner(const struct nv_sched *sched, uint64_t id)
     return job != NULL ? job->spec.owner : NULL;
 }
 
-/* --------------------------------------------------------------------------------------- placing
- * -- */
+/* -------------------------------------------------------------------------------------- placing */
 
 /* Whether `engine` should get another chunk, of this lot. */
 static bool has_room(const struct nv_sched *sched, const struct engine *engine,
@@ -401,17 +419,18 @@ static bool has_room(const struct nv_sched *sched, const struct engine *engine,
 {
     const struct nv_job_spec *spec = &lot->job->spec;
     double each = sched->times[spec->kernel];
+    double share = DBL_MAX; /* tasks of the lot that are this engine's part */
     if (engine->count == 0)
         return true;
     if (spec->window > 0)
         return engine->count < spec->window;
     if (each < 0 || engine->count >= NV_CHUNKS_AHEAD)
         return false;
-    if (engine->ahead + each < NV_CHUNK_SECONDS)
+    if (spec->engines != NULL && !spec->open)
+        share = (double)(lot->end - lot->first) / (double)spec->engines->count;
+    if (engine->ahead + each < NV_CHUNK_SECONDS && engine->ahead + each <= share * each)
         return true;
-    return engine->count < 2 && each < NV_AHEAD_SECONDS &&
-           (spec->engines == NULL || spec->open ||
-            lot->end - lot->first >= 2 * spec->engines->count);
+    return engine->count < 2 && each < NV_AHEAD_SECONDS && share >= 2;
 }
 
 static uint64_t tuned_chunk(const struct nv_sched *sched, const struct lot *lot)
@@ -487,13 +506,13 @@ static bool send_from(struct nv_sched *sched, struct engine *engine, struct lot 
     lot->first += chunk.left;
     lot->job->running += chunk.left;
     lot_requeue(sched, lot);
-    ring_move(sched, engine);
+    make_ready(sched, engine);
     return true;
 }
 
 bool nv_sched_next(struct nv_sched *sched, struct nv_send *send)
 {
-    struct engine *engine = sched->first;
+    struct engine *engine = sched->ready.first;
     while (engine != NULL) {
         struct engine *next = engine->next;
         struct lot *lot = engine->own.first;
@@ -501,17 +520,18 @@ bool nv_sched_next(struct nv_sched *sched, struct nv_send *send)
             return false; /* nor has any engine further on a lot of its own */
         if (lot == NULL)
             lot = shared_lot(sched, engine);
-        if (lot != NULL && !has_room(sched, engine, lot))
-            ring_take(sched, engine); /* until it answers something */
-        else if (lot != NULL)
+        if (lot == NULL)
+            make_unfit(sched, engine);
+        else if (!has_room(sched, engine, lot))
+            ring_take(engine); /* until it answers something */
+        else
             return send_from(sched, engine, lot, send);
         engine = next;
     }
     return false;
 }
 
-/* --------------------------------------------------------------------------------------- answers
- * -- */
+/* -------------------------------------------------------------------------------------- answers */
 
 static void chunk_answered(struct engine *engine, size_t i, struct job *job, uint64_t count)
 {
@@ -541,7 +561,7 @@ void nv_sched_end(struct nv_sched *sched, const struct nv_send *send, uint64_t g
     /* Take the missing ones off the end of the chunk: as if they were answered from its front. */
     last->first -= missing;
     chunk_answered(engine, engine->count - 1, job, missing);
-    ring_move(sched, engine);
+    make_ready(sched, engine);
 }
 
 static void learn(double *time, uint64_t count, double seconds)
@@ -551,41 +571,51 @@ static void learn(double *time, uint64_t count, double seconds)
     *time = *time < 0 ? mean : *time + weight * (mean - *time);
 }
 
-/* Takes the tasks from `first` on, at most `count`, off the chunk that begins there: how many. */
-static uint64_t take_answers(struct engine *engine, struct job *job, uint64_t first, uint64_t count)
+/* Which chunk begins with task `first` of the job by now; engine->count when none does. */
+static size_t chunk_at(const struct engine *engine, uint64_t job, uint64_t first)
 {
-    for (size_t i = 0; i < engine->count; i++) {
-        const struct chunk *chunk = &engine->chunks[i];
-        if (chunk->job != job->id || chunk->first != first)
-            continue;
-        count = count < chunk->left ? count : chunk->left;
-        chunk_answered(engine, i, job, count);
-        return count;
-    }
-    return 0;
+    size_t i = 0;
+    while (i < engine->count && (engine->chunks[i].job != job || engine->chunks[i].first != first))
+        i++;
+    return i;
 }
 
-/* Neighbouring chunks may be answered in one row. */
+/* Whether the engine has these tasks, in neighbouring chunks perhaps. */
+static bool has_tasks(const struct engine *engine, uint64_t job, uint64_t first, uint64_t count)
+{
+    while (count > 0) {
+        size_t i = chunk_at(engine, job, first);
+        if (i == engine->count)
+            return false;
+        if (count <= engine->chunks[i].left)
+            return true;
+        first += engine->chunks[i].left;
+        count -= engine->chunks[i].left;
+    }
+    return false;
+}
+
 bool nv_sched_done(struct nv_sched *sched, int number, uint64_t id, uint64_t first, uint64_t count,
                    double seconds)
 {
     struct engine *engine;
     struct job *job = job_find(sched, id);
-    uint64_t left = count;
-    if (job == NULL || number < 0 || number >= sched->engine_count || count == 0)
+    if (job == NULL || number < 0 || number >= sched->engine_count)
         return false;
     engine = &sched->engines[number];
-    while (left > 0) {
-        uint64_t taken = take_answers(engine, job, first, left);
-        if (taken == 0)
-            return false;
-        first += taken;
-        left -= taken;
-    }
+    if (!has_tasks(engine, id, first, count))
+        return false;
     if (seconds >= 0)
         learn(&sched->times[job->spec.kernel], count, seconds);
-    if (!engine->ready)
-        ring_put(sched, engine);
+    while (count > 0) {
+        size_t i = chunk_at(engine, id, first);
+        uint64_t here = count < engine->chunks[i].left ? count : engine->chunks[i].left;
+        chunk_answered(engine, i, job, here);
+        first += here;
+        count -= here;
+    }
+    if (engine->ring == NULL)
+        make_ready(sched, engine);
     return true;
 }
 

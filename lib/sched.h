@@ -12,12 +12,15 @@
  * Design notes.  A job's tasks lie in lots: one lot for a balanced job, in the queue of all engines
  * that may run it; one lot for each engine of a direct job, in that engine's own queue.  A lot that
  * has given a chunk goes to the end of its queue, so jobs take turns.  Engines with room are kept
- * in a ring; those with work of their own stand in front.
+ * in a ring; those with work of their own stand in front.  Those that found nothing they may take
+ * stand in a second ring until there is a new lot: a look at them for each chunk would cost much
+ * where many engines serve few kernels.
  *
  * How much at a time: tasks of unknown length go singly.  Then a chunk lasts about NV_CHUNK_SECONDS
  * and, for balanced jobs, is at most 1/(2P) of what is left (factoring, see nave.h).  How far
- * ahead: short tasks are sent while an engine has less than NV_CHUNK_SECONDS of work; one chunk
- * waits behind the running one while tasks are shorter than NV_AHEAD_SECONDS and plenty are left.
+ * ahead: short tasks are sent while an engine has less than NV_CHUNK_SECONDS of work and, for
+ * balanced jobs, less than 1/P of what is left; one chunk waits behind the running one while tasks
+ * are shorter than NV_AHEAD_SECONDS and plenty are left.
  */
 #ifndef NV_SCHED_H
 #define NV_SCHED_H
@@ -34,7 +37,7 @@ struct nv_job_spec {
     uint64_t max_chunk; /* as many tasks fit into a frame; at least 1 */
     uint64_t chunk;     /* the caller's wish; 0: tuned */
     uint64_t window;    /* likewise: chunks with an engine */
-    uint64_t block;     /* chunks begin and end at multiples of it; 0: anywhere */
+    uint64_t block;     /* chunks are whole blocks, one at least; 0: anything */
     const struct nv_set *engines; /* balanced: any of these; borrowed until nv_sched_remove() */
     const int *named; /* direct: block by block over these, in place of `engines`; copied */
     size_t named_count;

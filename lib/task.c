@@ -85,8 +85,7 @@ int nave_object_drop(nave_task *task, const char *name)
     return nv_objects_drop(task->objects, name);
 }
 
-/* ------------------------------------------------------------------------- the library's kernels
- * -- */
+/* ------------------------------------------------------------------------ the library's kernels */
 
 /* A large input has memory of its own, which becomes the object's: no second copy. */
 int nv_task_push(nave_task *task, const void *in, size_t in_size, void *out, size_t out_size)

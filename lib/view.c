@@ -6,8 +6,11 @@
 
 static int check_engines(struct nv_hub *hub, const int *engines, size_t n)
 {
-    struct nv_set *seen = nv_set_new((size_t)hub->ctx->size);
+    struct nv_set *seen;
     int rc = NAVE_OK;
+    if (n > 0 && engines == NULL)
+        return nv_error_set(&hub->ctx->error, NAVE_EINVAL, "%zu engines, but the list is NULL", n);
+    seen = nv_set_new((size_t)hub->ctx->size);
     if (seen == NULL)
         return nv_error_set(&hub->ctx->error, NAVE_ENOMEM, "no memory for a view");
     for (size_t i = 0; i < n && rc == NAVE_OK; i++) {
@@ -33,7 +36,7 @@ static bool copy_engines(nave_view *view, const int *engines, size_t n)
     view->engines = malloc(view->count * sizeof *view->engines);
     if (view->engines == NULL)
         return false;
-    if (n > 0) {
+    if (n > 0 && engines != NULL) {
         memcpy(view->engines, engines, n * sizeof *engines);
         return true;
     }
@@ -48,8 +51,6 @@ static int view_new(nave *ctx, const int *engines, size_t n, bool direct, const 
 {
     nave_view *view;
     int rc = nv_hub_check(ctx);
-    if (rc == NAVE_OK && n > 0 && engines == NULL)
-        rc = nv_error_set(&ctx->error, NAVE_EINVAL, "%zu engines, but the list is NULL", n);
     if (rc == NAVE_OK)
         rc = check_engines(ctx->hub, engines, n);
     if (rc != NAVE_OK)
@@ -112,8 +113,7 @@ void nave_view_free(nave_view *view)
         nv_view_leave(view);
 }
 
-/* ------------------------------------------------------------------------------- kernels of a view
- * -- */
+/* ---------------------------------------------------------------------------- kernels of a view */
 
 static int unknown_kernel(nave_view *view, const char *name)
 {

@@ -100,8 +100,7 @@ void nave_count(const nave_future *future, nave_counts *counts)
                             .complete = future->complete};
 }
 
-/* --------------------------------------------------------------------------------------- reading
- * -- */
+/* -------------------------------------------------------------------------------------- reading */
 
 struct one {
     const nave_future *future;

@@ -1,0 +1,28 @@
+/* What every program's command line needs: one-line errors and strict numbers. */
+#ifndef COMMON_CLI_H
+#define COMMON_CLI_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* The exit status of all programs. */
+enum { CLI_OK = 0, CLI_FAILURE = 1, CLI_USAGE = 2 };
+
+/* "PROGRAM: message", one line on stderr in one write; a newline is added. */
+__attribute__((format(printf, 2, 3))) void cli_error(const char *program, const char *format, ...);
+
+/* "PROGRAM: FILE: why", why being the text of an errno value. */
+void cli_file_error(const char *program, const char *file, int error);
+
+/*
+ * A whole number from low to high, digits only (no sign, no suffix, no blanks).  Returns 0, or -1
+ * after an error line that names the option and the range.
+ */
+int cli_number(const char *program, const char *option, const char *text, uint64_t low,
+               uint64_t high, uint64_t *number);
+
+/* n with a comma between groups of three digits; returns text. */
+enum { CLI_COMMAS = 32 };
+char *cli_commas(uint64_t n, char text[CLI_COMMAS]);
+
+#endif
