@@ -1,0 +1,202 @@
+/* parallelpi - counts the sequences of k digits in the decimals of pi on all ranks of an MPI job.
+ *
+ * Read on in this order: job.c (the farm), scan.c (a range on one core), count.c (the counting). */
+#include "cli.h"
+#include "digits.h"
+#include "export.h"
+#include "job.h"
+#include "options.h"
+#include "outfile.h"
+#include "plot.h"
+#include "report.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct run {
+    pi_options options;
+    pi_scanner *scanner;
+} run;
+
+static int fail(const pi_trouble *trouble)
+{
+    cli_error(PROGRAM, "%s", trouble->text);
+    return CLI_FAILURE;
+}
+
+static int fail_file(const char *name, int error)
+{
+    cli_file_error(PROGRAM, name, error);
+    return CLI_FAILURE;
+}
+
+/* Before the long work: whether its fruits can be stored. */
+static int check_outputs(const pi_options *options)
+{
+    const char *names[] = {options->json, options->csv, options->plot};
+
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        int error = names[i] != NULL ? pi_outfile_check(names[i]) : 0;
+        if (error != 0)
+            return fail_file(names[i], error);
+    }
+    return CLI_OK;
+}
+
+static int draw(const pi_options *options, const pi_result *result)
+{
+    char script[PATH_MAX], data[PATH_MAX];
+
+    switch (pi_plot_draw(options->plot, result)) {
+    case PI_PLOT_DRAWN:
+        if (!options->quiet)
+            printf("\nPicture: %s\n", options->plot);
+        return CLI_OK;
+    case PI_PLOT_NO_GNUPLOT:
+        if (!options->quiet)
+            printf("\ngnuplot is not here, so no %s; to draw it elsewhere: gnuplot %s (its data: "
+                   "%s)\n",
+                   options->plot, pi_plot_script_name(options->plot, script, sizeof script),
+                   pi_plot_data_name(options->plot, data, sizeof data));
+        return CLI_OK;
+    case PI_PLOT_FAILED:
+        cli_error(PROGRAM, "%s: gnuplot has failed", options->plot);
+        return CLI_FAILURE;
+    default:
+        return fail_file(options->plot, errno);
+    }
+}
+
+static int hand_out(const pi_options *options, pi_result *result, const pi_tape *tape)
+{
+    pi_stats stats;
+    int error;
+
+    if (pi_stats_compute(&stats, result->k, result->counts, result->digits, result->first,
+                         result->last) < 0)
+        return fail_file("statistics", ENOMEM);
+    if (!options->quiet)
+        pi_report_print(stdout, result, &stats);
+    error = options->json != NULL ? pi_export_json(options->json, result, &stats, tape) : 0;
+    if (error != 0)
+        return fail_file(options->json, error);
+    error = options->csv != NULL ? pi_export_csv(options->csv, result) : 0;
+    if (error != 0)
+        return fail_file(options->csv, error);
+    return options->plot != NULL ? draw(options, result) : CLI_OK;
+}
+
+static int count_files(nave *ctx, run *r, char *const *names, size_t count)
+{
+    pi_trouble trouble = {""};
+    pi_result result = {0};
+    pi_tape *tape = pi_tape_new(names, count, &trouble);
+    int status = CLI_FAILURE;
+
+    if (tape == NULL)
+        return fail(&trouble);
+    if (pi_job_run(ctx, r->scanner, tape, r->options.digits, &result, &trouble) < 0)
+        fail(&trouble);
+    else
+        status = hand_out(&r->options, &result, tape);
+    free(result.counts);
+    free(tape);
+    return status;
+}
+
+static int hub(nave *ctx, void *arg)
+{
+    run *r = arg;
+    pi_digits digits;
+    pi_trouble trouble = {""};
+    int status = check_outputs(&r->options);
+
+    if (status != CLI_OK)
+        return status;
+    if (r->options.file_count > 0)
+        return count_files(ctx, r, r->options.files, r->options.file_count);
+    if (pi_digits_get(&digits, &r->options, &trouble) < 0)
+        status = fail(&trouble);
+    else
+        status = count_files(ctx, r, digits.names, digits.count);
+    pi_digits_release(&digits);
+    return status;
+}
+
+static void log_line(void *arg, int level, const char *line)
+{
+    const pi_options *options = arg;
+
+    if (level == NAVE_LOG_ERROR || !options->quiet)
+        nave_log_stderr(NULL, level, line);
+}
+
+/* Negative: what the library says of the opening, the same on all ranks. */
+static int run_farm(run *r, int rank)
+{
+    nave_options options = {.kernels = pi_kernels, .kernel_count = PI_KERNELS};
+    int status;
+
+    options.user = r->scanner;
+    options.log = log_line;
+    options.log_arg = &r->options;
+    status = nave_run(MPI_COMM_WORLD, &options, hub, r);
+    if (status < 0 && rank == 0)
+        cli_error(PROGRAM, "%s", nave_strerror(status));
+    if (rank == 0 && (fflush(stdout) != 0 || ferror(stdout)) && status == CLI_OK) {
+        cli_error(PROGRAM, "cannot write to standard output");
+        status = CLI_FAILURE;
+    }
+    return status < 0 ? CLI_FAILURE : status;
+}
+
+/* Rank 0 reads the command line first, so that only one says what is wrong with it. Returns 0 when
+ * the work may begin, -1 with an exit status when not. */
+static int read_options(pi_options *options, int argc, char **argv, int rank, int *status)
+{
+    int go = 0;
+
+    if (rank == 0)
+        go = pi_options_parse(options, argc, argv, status);
+    MPI_Bcast(&go, 1, MPI_INT, 0, MPI_COMM_WORLD);
+    MPI_Bcast(status, 1, MPI_INT, 0, MPI_COMM_WORLD);
+    if (go == 0 && rank > 0)
+        go = pi_options_parse(options, argc, argv, status);
+    return go;
+}
+
+static int work(int argc, char **argv, int rank)
+{
+    run r = {0};
+    int status = CLI_USAGE;
+
+    if (read_options(&r.options, argc, argv, rank, &status) < 0)
+        return status;
+    r.scanner = calloc(1, sizeof *r.scanner);
+    if (r.scanner == NULL) {
+        fail_file("buffers", ENOMEM);
+        return CLI_FAILURE;
+    }
+    r.scanner->path = r.options.path;
+    r.scanner->k = r.options.k;
+    status = run_farm(&r, rank);
+    free(r.scanner);
+    return status;
+}
+
+int main(int argc, char **argv)
+{
+    int rank, status;
+
+    /* Without mpirun, Open MPI would start a daemon first, and want ssh or rsh for that, only to
+     * be ready for MPI_Comm_spawn(). */
+    setenv("OMPI_MCA_ess_singleton_isolated", "1", 0);
+    MPI_Init(&argc, &argv);
+    MPI_Comm_rank(MPI_COMM_WORLD, &rank);
+    status = work(argc, argv, rank);
+    MPI_Finalize();
+    return status;
+}

@@ -1,0 +1,130 @@
+#define _XOPEN_SOURCE 700 /* realpath */
+#include "outfile.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static int is_temporary(const pi_outfile *file)
+{
+    return file->path != file->name;
+}
+
+static void forget(pi_outfile *file)
+{
+    if (is_temporary(file))
+        free(file->path);
+    free(file->name);
+    memset(file, 0, sizeof *file);
+}
+
+/* A name for mkstemp() in the folder of `name`. */
+static char *template_beside(const char *name)
+{
+    static const char last[] = ".nave-XXXXXX";
+    const char *slash = strrchr(name, '/');
+    size_t folder = slash != NULL ? (size_t)(slash - name) + 1 : 0;
+    char *template = malloc(folder + sizeof last);
+
+    if (template == NULL)
+        return NULL;
+    memcpy(template, name, folder);
+    memcpy(template + folder, last, sizeof last);
+    return template;
+}
+
+/* As if made by open(): what the umask leaves of 0666. */
+static void set_mode(int descriptor)
+{
+    mode_t mask = umask(0);
+
+    umask(mask);
+    (void)fchmod(descriptor, 0666 & ~mask);
+}
+
+static int open_temporary(pi_outfile *file)
+{
+    int descriptor;
+
+    file->path = template_beside(file->name);
+    if (file->path == NULL)
+        return ENOMEM;
+    descriptor = mkstemp(file->path);
+    if (descriptor < 0)
+        return errno;
+    set_mode(descriptor);
+    file->stream = fdopen(descriptor, "w");
+    if (file->stream != NULL)
+        return 0;
+    close(descriptor);
+    unlink(file->path);
+    return ENOMEM;
+}
+
+static int open_directly(pi_outfile *file)
+{
+    file->path = file->name;
+    file->stream = fopen(file->name, "w");
+    return file->stream != NULL ? 0 : errno;
+}
+
+int pi_outfile_open(pi_outfile *file, const char *name)
+{
+    struct stat status;
+    int there = stat(name, &status) == 0, error;
+
+    memset(file, 0, sizeof *file);
+    if (*name == '\0')
+        return ENOENT;
+    if (there && S_ISDIR(status.st_mode))
+        return EISDIR;
+    if (there && access(name, W_OK) < 0)
+        return errno;
+    file->name = there ? realpath(name, NULL) : strdup(name);
+    if (there && !S_ISREG(status.st_mode) && file->name == NULL)
+        file->name = strdup(name); /* /dev/stdout, a pipe: no path leads there */
+    if (file->name == NULL)
+        return errno;
+    error = there && !S_ISREG(status.st_mode) ? open_directly(file) : open_temporary(file);
+    if (error != 0)
+        forget(file);
+    return error;
+}
+
+int pi_outfile_check(const char *name)
+{
+    struct stat status;
+    pi_outfile file;
+    int error;
+
+    if (stat(name, &status) == 0 && !S_ISREG(status.st_mode) && !S_ISDIR(status.st_mode))
+        return access(name, W_OK) == 0 ? 0 : errno;
+    error = pi_outfile_open(&file, name);
+    if (error == 0)
+        pi_outfile_discard(&file);
+    return error;
+}
+
+int pi_outfile_commit(pi_outfile *file)
+{
+    int bad = ferror(file->stream), error = 0;
+
+    if (fclose(file->stream) != 0 || bad)
+        error = errno != 0 ? errno : EIO;
+    if (error == 0 && is_temporary(file) && rename(file->path, file->name) < 0)
+        error = errno;
+    if (error != 0 && is_temporary(file))
+        unlink(file->path);
+    forget(file);
+    return error;
+}
+
+void pi_outfile_discard(pi_outfile *file)
+{
+    fclose(file->stream);
+    if (is_temporary(file))
+        unlink(file->path);
+    forget(file);
+}

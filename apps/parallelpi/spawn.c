@@ -1,0 +1,112 @@
+#include "spawn.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+extern char **environ;
+
+/* FOLDER/NAME if that is a program; the folder is `length` bytes long. */
+static char *program_in(const char *folder, size_t length, const char *name)
+{
+    size_t size = length + strlen(name) + 2;
+    char *path = malloc(size);
+    struct stat status;
+
+    if (path == NULL)
+        return NULL;
+    snprintf(path, size, "%.*s/%s", (int)length, folder, name);
+    if (stat(path, &status) == 0 && S_ISREG(status.st_mode) && access(path, X_OK) == 0)
+        return path;
+    free(path);
+    return NULL;
+}
+
+static char *program_beside(const char *name)
+{
+    char self[PATH_MAX];
+    ssize_t length = readlink("/proc/self/exe", self, sizeof self);
+
+    while (length > 0 && self[length - 1] != '/')
+        length--;
+    return length > 0 ? program_in(self, (size_t)length - 1, name) : NULL;
+}
+
+/* An empty part of PATH is the current folder. */
+static char *program_in_path(const char *name)
+{
+    const char *part = getenv("PATH");
+    char *path = NULL;
+
+    while (part != NULL && path == NULL) {
+        size_t length = strcspn(part, ":");
+        path = length > 0 ? program_in(part, length, name) : program_in(".", 1, name);
+        part = part[length] == ':' ? part + length + 1 : NULL;
+    }
+    return path;
+}
+
+char *pi_spawn_find(const char *name, int beside)
+{
+    char *path = beside ? program_beside(name) : NULL;
+
+    return path != NULL ? path : program_in_path(name);
+}
+
+static int of_launcher(const char *variable)
+{
+    return strncmp(variable, "OMPI_", 5) == 0 || strncmp(variable, "PMIX_", 5) == 0 ||
+           strncmp(variable, "PMI_", 4) == 0;
+}
+
+/* Our environment without the launcher's variables; for free(). */
+static char **clean_environment(void)
+{
+    size_t n = 0;
+    char **clean;
+
+    while (environ[n] != NULL)
+        n++;
+    clean = malloc((n + 1) * sizeof *clean);
+    if (clean == NULL)
+        return NULL;
+    n = 0;
+    for (char **variable = environ; *variable != NULL; variable++)
+        if (!of_launcher(*variable))
+            clean[n++] = *variable;
+    clean[n] = NULL;
+    return clean;
+}
+
+static int wait_for(pid_t child)
+{
+    int status;
+
+    while (waitpid(child, &status, 0) < 0)
+        if (errno != EINTR)
+            return -1;
+    return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
+int pi_spawn_run(const char *path, const char *const *argv, int input)
+{
+    char **environment = clean_environment();
+    pid_t child;
+
+    if (environment == NULL)
+        return -1;
+    fflush(NULL);
+    child = fork();
+    if (child == 0) {
+        if (input < 0 || dup2(input, STDIN_FILENO) >= 0)
+            execve(path, (char *const *)argv, environment);
+        _exit(127);
+    }
+    free(environment);
+    return child < 0 ? -1 : wait_for(child);
+}
