@@ -1,6 +1,7 @@
 #include "job.h"
 
 #include <inttypes.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -190,25 +191,34 @@ static int find_end(job *j, uint64_t wanted)
     return found == 1 ? 0 : -1;
 }
 
-/* The rate of one engine on the first ten million digits: the best of three, or of what a quarter
- * of a second allows, since the first one also warms things up. */
+/* Counts a stretch on a view, and how long that takes: the best of three, or of what a quarter of a
+ * second allows, since the first time also warms things up (files, memory, other ranks). */
+static int measure(job *j, nave_view *view, pi_range stretch, double *seconds)
+{
+    double begun = now();
+
+    *seconds = HUGE_VAL;
+    for (int i = 0; i < 3 && (i == 0 || now() - begun < 0.25); i++) {
+        double start = now();
+        if (count_on(j, view, stretch, j->result->counts) < 0)
+            return -1;
+        *seconds = fmin(*seconds, now() - start);
+    }
+    return 0;
+}
+
+/* The rate of one engine on the first ten million digits. */
 static int measure_one(job *j)
 {
     pi_result *result = j->result;
-    uint64_t *digits = &result->counts[pi_power10(result->k)];
     pi_range front = {j->tape->begin, j->tape->end};
-    double begun = now(), start;
+    double seconds;
 
-    if (pi_scan_place(j->scanner, j->tape, front, ONE_ENGINE_DIGITS, &front.end, j->trouble) < 0)
+    if (pi_scan_place(j->scanner, j->tape, front, ONE_ENGINE_DIGITS, &front.end, j->trouble) < 0 ||
+        measure(j, j->one, front, &seconds) < 0)
         return -1;
-    for (int i = 0; i < 3 && (i == 0 || now() - begun < 0.25); i++) {
-        start = now();
-        if (count_on(j, j->one, front, result->counts) < 0)
-            return -1;
-        double rate = (double)*digits / (now() - start);
-        result->one_rate = rate > result->one_rate ? rate : result->one_rate;
-    }
-    result->one_digits = *digits;
+    result->one_digits = result->counts[pi_power10(result->k)];
+    result->one_rate = (double)result->one_digits / seconds;
     return 0;
 }
 
@@ -217,11 +227,9 @@ static int measure_all(job *j, uint64_t wanted)
     pi_result *result = j->result;
     pi_range whole = {j->tape->begin, j->tape->end};
     uint64_t least = wanted > 0 ? wanted : (uint64_t)result->k;
-    double start = now();
 
-    if (count_on(j, j->farm, whole, result->counts) < 0)
+    if (measure(j, j->farm, whole, &result->seconds) < 0)
         return -1;
-    result->seconds = now() - start;
     result->digits = result->counts[pi_power10(result->k)];
     if (result->digits < least)
         return complain(j, result->digits, least);
