@@ -151,9 +151,9 @@ typedef struct nave_kernel {
 NAVE_API int nave_fail(nave_task *task, const char *format, ...) NAVE_PRINTF(2, 3);
 
 /* Makes the result `size` bytes long and returns zero-filled room for it, 16-byte aligned, instead
- * of `out`.  The library frees it.  NULL when out of memory (the task then fails by itself).  A
- * second call replaces the first.  Where the caller gave an array for the results, a size over its
- * out_size fails the task with NAVE_ESIZE. */
+ * of `out`, which may still be read.  The library frees it.  NULL when out of memory (the task then
+ * fails by itself).  A second call replaces the first.  Where the caller gave an array for the
+ * results, a size over its out_size fails the task with NAVE_ESIZE. */
 NAVE_API void *nave_output(nave_task *task, size_t size);
 
 /* The task's number within its future; the rank that runs it; nave_options.user of that rank. */
@@ -264,7 +264,8 @@ typedef struct nave_policy {
     const int *engines; /* these ranks only (copied); NULL: all engines */
     size_t engine_count;
     size_t backlog; /* nave_map_from(): results that may wait to be read; 0: 65536 */
-    int discard;    /* nave_map_from(): results of good tasks are dropped as they come */
+    int discard;    /* nave_map_from(): results are dropped as they come; of failures what
+                     *   nave_failed() and nave_digest() say is kept */
 } nave_policy;
 
 /* A balanced view: each task goes to whichever engine is free and has the kernel.  policy may be

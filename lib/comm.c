@@ -421,9 +421,10 @@ static int transfer_start(struct nv_comm *comm, bool sending, int rank, enum nv_
         return nv_error_set(comm->error, NAVE_ENOMEM, "no memory for a transfer");
     *transfer =
         (struct transfer){.data = data, .size = size, .done = done, .arg = arg, .pieces = 1};
-    if (rank != comm->rank)
-        return transfer_away(comm, transfer, sending, rank,
-                             c); /* NOLINT(clang-analyzer-unix.Malloc): its requests have it */
+    if (rank != comm->rank) {
+        /* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): its requests have it */
+        return transfer_away(comm, transfer, sending, rank, c);
+    }
     enqueue(sending ? &channel->self_sent_end : &channel->self_wanted_end, transfer);
     comm->self_pending++;
     return NAVE_OK;

@@ -1,5 +1,6 @@
 /* datatype - see datatype.h.  SPDX-License-Identifier: BSD-3-Clause */
 #include "datatype.h"
+#include "error.h"
 
 #include <stdint.h>
 #include <stdlib.h>
@@ -68,7 +69,7 @@
     X(MPI_MAXLOC)                                                                                  \
     X(MPI_MINLOC)
 
-enum { DEPTH_MAX = 32, FAN_MAX = 1 << 20 };
+enum { DEPTH_MAX = 32 };
 
 /* Handles are no constants in every MPI, so the tables are made at each look. */
 #define ENTRY(handle) handle,
@@ -310,8 +311,8 @@ static MPI_Datatype get_derived(struct reader *reader, int depth)
     int combiner = -1;
     get(reader, &combiner, sizeof combiner);
     get(reader, c.counts, sizeof c.counts);
-    for (int k = 0; k < 3; k++)
-        reader->ok = reader->ok && c.counts[k] >= 0 && c.counts[k] <= FAN_MAX;
+    for (int k = 0; k < 3; k++) /* each takes four bytes at least */
+        reader->ok = reader->ok && c.counts[k] >= 0 && (size_t)c.counts[k] <= reader->left / 4;
     if (!reader->ok || depth > DEPTH_MAX) {
         reader->ok = false;
         return type;
@@ -354,13 +355,20 @@ static MPI_Datatype get_type(struct reader *reader, int depth, bool *made)
 bool nv_datatype_decode(const unsigned char *bytes, size_t size, MPI_Datatype *type, bool *made)
 {
     struct reader reader = {bytes, size, true};
-    MPI_Datatype found = get_type(&reader, 0, made);
+    struct nv_handlers handlers;
+    MPI_Datatype found;
+    bool ours;
+    nv_error_catch(&handlers);
+    found = get_type(&reader, 0, &ours);
+    reader.ok = reader.ok && reader.left == 0;
+    if (reader.ok && ours)
+        reader.ok = MPI_Type_commit(&found) == MPI_SUCCESS;
+    if (!reader.ok && ours)
+        MPI_Type_free(&found);
+    nv_error_release(&handlers);
     if (!reader.ok)
         return false;
-    if (*made && MPI_Type_commit(&found) != MPI_SUCCESS) {
-        MPI_Type_free(&found);
-        return false;
-    }
     *type = found;
+    *made = ours;
     return true;
 }

@@ -44,7 +44,8 @@ struct nv_engine {
     double sent;            /* when a frame went last */
     size_t bulk;            /* bytes of large results under way */
     bool holding;           /* an object is being sent: nothing may change it */
-    uint64_t preparing;     /* a job that wants NV_READY, or 0 */
+    uint64_t preparing;     /* a job to be reduced: until then no task is started; or 0 */
+    bool ready;             /* NV_READY was said */
     bool closed;
     int status;
     nave_task task;
@@ -159,17 +160,18 @@ static void large_sent(void *arg)
     free(large);
 }
 
-/* Sends the bytes behind an item that says NV_BULK; takes over the task's output. */
+/* Sends the bytes behind an item that says NV_BULK; takes over the task's memory. */
 static int send_large(struct nv_engine *engine, nave_task *task)
 {
     struct large *large = malloc(sizeof *large);
+    void **owner = task->data == task->room ? &task->room : &task->output;
     if (large == NULL)
         return nv_error_set(engine->spec.error, NAVE_ENOMEM, "no memory for a result");
-    *large = (struct large){engine, task->borrowed ? NULL : task->output, task->size};
+    *large = (struct large){engine, task->borrowed ? NULL : *owner, task->size};
     engine->bulk += task->size;
     engine->holding = engine->holding || task->borrowed;
     if (!task->borrowed)
-        task->output = NULL;
+        *owner = NULL;
     return nv_comm_send(engine->spec.comm, 0, NV_TO_HUB, task->data, task->size, large_sent, large);
 }
 
@@ -197,7 +199,7 @@ static int answer_single(struct nv_engine *engine, nave_task *task, double start
 
 static uint32_t nanoseconds(double seconds)
 {
-    double ns = seconds * 1e9;
+    double ns = seconds * 1e9 + 0.5;
     return ns < 0 ? 0 : ns > (double)UINT32_MAX ? UINT32_MAX : (uint32_t)ns;
 }
 
@@ -215,7 +217,7 @@ static int place_output(struct nv_engine *engine, const struct lot *lot, nave_ta
     struct row *row = &engine->row;
     task->out_size = (size_t)lot->run.out_size;
     if (task->out_size > NV_INLINE_MAX) {
-        task->output = task->out = calloc(1, task->out_size);
+        task->room = task->out = calloc(1, task->out_size);
         return task->out != NULL ? NAVE_OK : NAVE_ENOMEM;
     }
     if (!row_fits(row, lot, task->index)) {
@@ -241,7 +243,7 @@ static void task_init(struct nv_engine *engine, struct lot *lot, nave_task *task
     task->job = lot->run.job;
     task->index = lot->run.first + lot->at;
     task->rank = engine->spec.rank;
-    task->out = task->output = NULL;
+    task->out = task->room = task->output = NULL;
     task->out_size = 0;
     task->data = NULL;
     task->size = 0;
@@ -344,6 +346,13 @@ static int call(struct nv_engine *engine, struct lot *lot, nave_task *task)
     return rc == NAVE_ENOMEM ? NAVE_OK : rc;
 }
 
+/* Whether the result is in the row, where a time is a number of nanoseconds below 2^32. */
+static bool goes_into_row(const nave_task *task, double seconds)
+{
+    return task->code == 0 && !task->borrowed && task->output == NULL && task->room == NULL &&
+           seconds < 4;
+}
+
 /* Runs one task that started at *now; stores when it ended. */
 static int run_task(struct nv_engine *engine, struct lot *lot, double *now)
 {
@@ -361,7 +370,7 @@ static int run_task(struct nv_engine *engine, struct lot *lot, double *now)
         rc = row_flush(engine);
         row->head = (struct nv_results){.job = task->job, .first = task->index};
     }
-    if (task->code == 0 && !task->borrowed && task->output == NULL) {
+    if (goes_into_row(task, *now - started)) {
         if (row->head.count == 0)
             row->head.started = started;
         row->nanoseconds[row->head.count++] = nanoseconds(*now - started);
@@ -369,6 +378,7 @@ static int run_task(struct nv_engine *engine, struct lot *lot, double *now)
         rc = answer_single(engine, task, started, *now);
     }
     free(task->output);
+    free(task->room);
     return rc;
 }
 
@@ -384,7 +394,7 @@ static int drop_rest(struct nv_engine *engine, struct lot *lot)
 static bool may_run(const struct nv_engine *engine)
 {
     return engine->first != NULL && !engine->first->arriving && !engine->holding &&
-           engine->bulk < BULK_MAX;
+           engine->preparing == 0 && engine->bulk < BULK_MAX;
 }
 
 static void lot_finish(struct nv_engine *engine)
@@ -484,6 +494,7 @@ static int reduce(struct nv_engine *engine, const struct nv_item *item)
     struct nv_partial *partial = nv_engine_take_partial(engine, item->control.job);
     MPI_Comm mpi = MPI_COMM_NULL;
     int rc;
+    engine->preparing = 0;
     if (partial == NULL)
         return nv_error_set(engine->spec.error, NAVE_EWIRE, "a reduction of nothing");
     rc = nv_fold_comm(engine->spec.mpi, item->extra, (int)item->control.list_size, &mpi,
@@ -506,6 +517,7 @@ static int receive_item(struct nv_engine *engine, const struct nv_item *item)
         return NAVE_OK;
     case NV_PREPARE:
         engine->preparing = item->control.job;
+        engine->ready = false;
         return NAVE_OK;
     case NV_REDUCE:
         return reduce(engine, item);
@@ -552,14 +564,20 @@ int nv_engine_cancelled(struct nv_engine *engine, uint64_t job)
     return engine->first != NULL && engine->first->run.job == job && engine->first->cancelled;
 }
 
-/* All that this engine had to send is gone: it may enter the reduction. */
+/* When all that this engine had to send is gone it may enter the reduction.  What waits for company
+ * goes now: the hub does not receive what it has not been told of. */
 static int say_ready(struct nv_engine *engine)
 {
     struct nv_control control = {.job = engine->preparing};
     int rc;
-    if (engine->preparing == 0 || nv_comm_pending(engine->spec.comm) > 0)
+    if (engine->preparing == 0 || engine->ready)
         return NAVE_OK;
-    engine->preparing = 0;
+    rc = row_flush(engine);
+    if (rc == NAVE_OK)
+        rc = post(engine);
+    if (rc != NAVE_OK || nv_comm_pending(engine->spec.comm) > 0)
+        return rc;
+    engine->ready = true;
     rc = answer_control(engine, NV_READY, &control);
     return rc == NAVE_OK ? post(engine) : rc;
 }

@@ -53,12 +53,17 @@ static int check_op(struct nv_fold *fold, const nave_op *ops, size_t op_count,
 /* MPI's operations work on some types only: tried on one element of zeros. */
 static int check_pair(const struct nv_fold *fold, struct nv_error *error)
 {
-    void *zeros = calloc(2, fold->extent + 1);
-    int rc = MPI_SUCCESS;
+    struct nv_handlers handlers;
+    void *zeros;
+    int rc;
+    if (fold->op_number < 0)
+        return NAVE_OK;
+    zeros = calloc(2, fold->extent + 1);
     if (zeros == NULL)
         return nv_error_set(error, NAVE_ENOMEM, "no memory for a reduction");
-    if (fold->op_number >= 0)
-        rc = MPI_Reduce_local(zeros, (char *)zeros + fold->extent, 1, fold->type, fold->op);
+    nv_error_catch(&handlers);
+    rc = MPI_Reduce_local(zeros, (char *)zeros + fold->extent, 1, fold->type, fold->op);
+    nv_error_release(&handlers);
     free(zeros);
     if (rc != MPI_SUCCESS)
         return nv_error_set(error, NAVE_ETYPE, "MPI's operation does not work on this datatype");
@@ -79,7 +84,7 @@ static void cut_into_slots(struct nv_fold *fold, uint64_t n, uint64_t chunk)
     uint64_t most = size == 0 ? SLOTS_MAX : SLOTS_ROOM / size;
     fold->slots = 1;
     fold->block = 0;
-    if (is_exact(fold))
+    if (is_exact(fold) || n == 0)
         return;
     most = most < SLOTS_MIN ? SLOTS_MIN : most > SLOTS_MAX ? SLOTS_MAX : most;
     fold->block = chunk > 0 ? chunk : n / most + (n % most != 0);

@@ -245,7 +245,7 @@ int nv_frame_next(struct nv_reader *reader, struct nv_item *item)
     cursor = (struct cursor){reader->data + reader->at + sizeof head,
                              (size_t)head.size - sizeof head, true};
     decode(&cursor, item);
-    if (!cursor.ok)
+    if (!cursor.ok || cursor.left > 0)
         return -1;
     reader->at += (size_t)head.size;
     return 1;

@@ -305,9 +305,10 @@ static size_t distance(const char *a, const char *b)
 const char *nv_kernels_near(const struct nv_kernels *kernels, const char *name)
 {
     const char *best = NULL;
-    size_t least = strlen(name) / 3 + 2;
+    size_t least;
     if (!nv_name_ok(name))
         return NULL;
+    least = strlen(name) / 3 + 2;
     for (size_t i = NV_KERNEL_OWN; i < kernels->count; i++) {
         size_t d = distance(name, kernels->names[i]);
         if (d < least) {

@@ -10,7 +10,8 @@
 #define NONE UINT64_MAX
 
 enum {
-    FAILURES_MAX = 4096,  /* different messages kept; the last stands for the rest */
+    FAILURES_MAX = 4096, /* different messages kept; the last stands for the rest */
+    TABLE_SIZE = 2 * FAILURES_MAX,
     FAILED_MAX = 1000000, /* failed tasks known by number */
     DIGEST_FAILURES = 8,  /* messages in a digest */
     DIGEST_RANGES = 64,   /* ranges of task numbers in a digest */
@@ -52,6 +53,7 @@ void nv_ledger_release(struct nv_ledger *ledger)
         free(ledger->failures[i].message);
     free(ledger->pages);
     free(ledger->failures);
+    free(ledger->failure_table);
     free(ledger->tasks_failed);
     free(ledger->handed);
     free(ledger->text);
@@ -149,7 +151,11 @@ struct nv_entry *nv_ledger_look(const struct nv_ledger *ledger, uint64_t index)
 enum nave_task_state nv_ledger_state(const struct nv_ledger *ledger, uint64_t index)
 {
     struct nv_page *page = page_of(ledger, index);
-    return page == NULL ? NAVE_WAITING : (enum nave_task_state)page->states[index % NV_PAGE];
+    if (page == NULL)
+        return NAVE_WAITING;
+    if (page == &all_read) /* finished; how was forgotten */
+        return NAVE_SUCCEEDED;
+    return (enum nave_task_state)page->states[index % NV_PAGE];
 }
 
 bool nv_ledger_was_read(const struct nv_ledger *ledger, uint64_t index)
@@ -214,9 +220,10 @@ void nv_ledger_record(const struct nv_ledger *ledger, uint64_t index, nave_recor
         record->data = entry->data;
         record->size = entry->size;
     }
-    if (record->state == NAVE_FAILED && entry->failure < ledger->failure_count) {
-        record->code = ledger->failures[entry->failure].code;
-        record->message = ledger->failures[entry->failure].message;
+    if (record->state == NAVE_FAILED) {
+        record->code = entry->code;
+        if (entry->failure < ledger->failure_count)
+            record->message = ledger->failures[entry->failure].message;
     }
 }
 
@@ -263,28 +270,19 @@ static void *grow(void *array, size_t count, size_t *room, size_t each)
     return array;
 }
 
-/* A new way to fail.  When there are too many, or no memory, NULL. */
+/* A new way to fail; NULL when out of memory. */
 static struct nv_failure *failure_add(struct nv_ledger *ledger, int code, const char *message,
                                       size_t message_size)
 {
-    static const char rest[] = "(further messages, not kept)";
-    bool full = ledger->failure_count + 1 >= FAILURES_MAX;
-    struct nv_failure *failures;
-    char *copy;
-    if (ledger->failure_count >= FAILURES_MAX)
-        return NULL;
-    failures =
+    struct nv_failure *failures =
         grow(ledger->failures, ledger->failure_count, &ledger->failure_room, sizeof *failures);
-    if (failures == NULL)
+    char *copy = malloc(message_size + 1);
+    if (failures != NULL)
+        ledger->failures = failures;
+    if (failures == NULL || copy == NULL) {
+        free(copy);
         return NULL;
-    ledger->failures = failures;
-    if (full) {
-        message = rest;
-        message_size = sizeof rest - 1;
     }
-    copy = malloc(message_size + 1);
-    if (copy == NULL)
-        return NULL;
     if (message_size > 0)
         memcpy(copy, message, message_size);
     copy[message_size] = '\0';
@@ -292,16 +290,43 @@ static struct nv_failure *failure_add(struct nv_ledger *ledger, int code, const 
     return &failures[ledger->failure_count++];
 }
 
+/* Where a failure is in the table, or would go.  By FNV-1a (Fowler, Noll, Vo). */
+static uint16_t *table_place(const struct nv_ledger *ledger, int code, const char *message,
+                             size_t message_size)
+{
+    uint16_t *table = ledger->failure_table;
+    uint64_t hash = 0xcbf29ce484222325 ^ (uint64_t)code;
+    size_t at;
+    for (size_t i = 0; i < message_size; i++)
+        hash = (hash ^ (unsigned char)message[i]) * 0x100000001b3;
+    at = (size_t)(hash ^ hash >> 32) % TABLE_SIZE;
+    while (table[at] != 0 &&
+           !failure_is(&ledger->failures[table[at] - 1], code, message, message_size))
+        at = (at + 1) % TABLE_SIZE;
+    return &table[at];
+}
+
+/* NULL when out of memory. */
 static struct nv_failure *failure_find(struct nv_ledger *ledger, int code, const char *message,
                                        size_t message_size)
 {
+    static const char rest[] = "(further messages, not kept)";
     struct nv_failure *failure;
-    for (size_t i = ledger->failure_count; i-- > 0;)
-        if (failure_is(&ledger->failures[i], code, message, message_size))
-            return &ledger->failures[i];
+    uint16_t *place;
+    if (ledger->failure_table == NULL)
+        ledger->failure_table = calloc(TABLE_SIZE, sizeof *ledger->failure_table);
+    if (ledger->failure_table == NULL)
+        return NULL;
+    place = table_place(ledger, code, message, message_size);
+    if (*place != 0)
+        return &ledger->failures[*place - 1];
+    if (ledger->failure_count == FAILURES_MAX)
+        return &ledger->failures[FAILURES_MAX - 1];
+    if (ledger->failure_count == FAILURES_MAX - 1) /* of many codes, so of none */
+        return failure_add(ledger, 0, rest, sizeof rest - 1);
     failure = failure_add(ledger, code, message, message_size);
-    if (failure == NULL && ledger->failure_count > 0)
-        failure = &ledger->failures[ledger->failure_count - 1];
+    if (failure != NULL)
+        *place = (uint16_t)ledger->failure_count;
     return failure;
 }
 
@@ -312,7 +337,7 @@ static void failure_count(struct nv_failure *failure, uint64_t index, int engine
         failure->first = index;
     for (int i = 0; i < failure->engine_count && i < 4; i++)
         known |= failure->engines[i] == engine;
-    if (known)
+    if (known || failure->engine_count > 4)
         return;
     if (failure->engine_count < 4)
         failure->engines[failure->engine_count] = engine;
@@ -325,6 +350,8 @@ void nv_ledger_blame(struct nv_ledger *ledger, uint64_t index, int engine, int c
     struct nv_failure *failure = failure_find(ledger, code, message, message_size);
     struct nv_entry *entry = nv_ledger_look(ledger, index);
     struct nv_failed *tasks;
+    if (entry != NULL)
+        entry->code = code;
     if (failure == NULL)
         return;
     failure_count(failure, index, engine);
@@ -388,10 +415,12 @@ static int by_count(const void *a, const void *b)
 static void say_failure(char *text, const struct nv_failure *failure)
 {
     say(text, "%llu x ", (unsigned long long)failure->count);
-    if (failure->message[0] != '\0')
-        say(text, "\"%.200s\" (code %d; ", failure->message, failure->code);
-    else
+    if (failure->message[0] == '\0')
         say(text, "code %d (", failure->code);
+    else if (failure->code == 0)
+        say(text, "\"%.200s\" (", failure->message);
+    else
+        say(text, "\"%.200s\" (code %d; ", failure->message, failure->code);
     say(text, "engine%s ", failure->engine_count == 1 ? "" : "s");
     for (int i = 0; i < failure->engine_count && i < 4; i++)
         say(text, "%s%d", i == 0 ? "" : ", ", failure->engines[i]);
@@ -421,6 +450,7 @@ static void say_numbers(char *text, struct nv_ledger *ledger)
 {
     const struct nv_failed *failed = ledger->tasks_failed;
     size_t ranges = 0;
+    bool all = false;
     sort_failed(ledger);
     say(text, "; task%s", ledger->failed == 1 ? "" : "s");
     for (size_t i = 0; i < ledger->failed_count && ranges < DIGEST_RANGES; ranges++) {
@@ -431,9 +461,10 @@ static void say_numbers(char *text, struct nv_ledger *ledger)
         if (end > i + 1)
             say(text, "-%llu", (unsigned long long)failed[end - 1].index);
         i = end;
-        if (ranges + 1 == DIGEST_RANGES && i < ledger->failed_count)
-            say(text, ", ...");
+        all = i == ledger->failed;
     }
+    if (!all)
+        say(text, ", ...");
 }
 
 const char *nv_ledger_digest(struct nv_ledger *ledger, uint64_t total)

@@ -16,7 +16,10 @@ enum { NV_PAGE = 256 };
 struct nv_entry {
     double submitted, started, ended;
     void *data; /* the result; NULL where there is none, or it was read */
-    size_t size;
+    union {
+        size_t size;
+        int code; /* of a failed task */
+    };
     uint64_t next; /* in order of arrival */
     int32_t engine;
     uint32_t failure : 31; /* number of its message, of a failed task */
@@ -27,11 +30,11 @@ struct nv_page;
 
 /* One way to fail, and how often it was met. */
 struct nv_failure {
-    int code;
+    int code; /* 0: many */
     char *message;
     uint64_t count, first;
-    int engines[4]; /* the first that met it */
-    int engine_count;
+    int engines[4];   /* the first that met it */
+    int engine_count; /* 5: more */
 };
 
 struct nv_failed {
@@ -48,6 +51,7 @@ struct nv_ledger {
     void *handed; /* given out last, freed at the next */
     struct nv_failure *failures;
     size_t failure_count, failure_room;
+    uint16_t *failure_table; /* open addressing by code and message: numbers from 1; 0: free */
     struct nv_failed *tasks_failed;
     size_t failed_count, failed_room;
     bool failed_sorted;

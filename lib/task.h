@@ -1,7 +1,8 @@
 /* task - one call of a kernel on this engine: what the kernel sees, and what it leaves behind.
  *
  * Invariant: after nv_task_run() a task has failed (code is not 0) or has a result (data, size);
- * `output` is the memory behind a result that is not in `out`, and is to be freed.
+ * `output` (from nave_output()) and `room` are memory to be freed.  `out` stays as it is when there
+ * is an output: a kernel may still copy from it.
  */
 #ifndef NV_TASK_H
 #define NV_TASK_H
@@ -22,6 +23,7 @@ struct nave_task {
     int rank;
     void *out;
     size_t out_size;
+    void *room;   /* the memory of a large `out`; NULL: it is the engine's */
     void *output; /* from nave_output() */
     const void *data;
     size_t size;
