@@ -184,11 +184,17 @@ typedef struct nave_op {
     MPI_Op op;        /* this rank's handle, made by MPI_Op_create; stays the caller's */
 } nave_op;
 
+/* Called on the hub about ten times a second while it waits for a future (nave_wait, nave_map,
+ * nave_map_reduce), and once more when it is complete.  It must not call Nave. */
+typedef struct nave_counts nave_counts;
+typedef void nave_progress_fn(void *arg, const nave_counts *counts);
+
 enum nave_log_level { NAVE_LOG_ERROR = 1, NAVE_LOG_WARNING, NAVE_LOG_INFO };
 typedef void nave_log_fn(void *arg, int level, const char *line);
 
 /* All zero is the default.  The struct and what it points to is read by nave_open() only, except
- * `user`, `log_arg` and the strings and functions of the kernel table, which must stay. */
+ * `user`, `log_arg`, `progress_arg` and the strings and functions of the kernel table, which must
+ * stay. */
 typedef struct nave_options {
     const nave_kernel *kernels; /* this rank's kernels; ranks may have different ones, and a hub */
     size_t kernel_count;        /*   with engines needs none */
@@ -197,6 +203,8 @@ typedef struct nave_options {
     void *user;       /* for this rank's kernels, see nave_task_user() */
     nave_log_fn *log; /* gets errors and warnings as lines without a newline; NULL: silence */
     void *log_arg;
+    nave_progress_fn *progress; /* on the hub; NULL: nobody asks */
+    void *progress_arg;
     int ranks; /* how many ranks there should be; another number is NAVE_ELAUNCH.  0: any */
 } nave_options;
 
@@ -346,14 +354,14 @@ NAVE_API int nave_wait_any(nave_future *const *futures, size_t n, size_t *which,
 /* 1 when finished, 0 when not; gives the farm a turn. */
 NAVE_API int nave_test(nave_future *future);
 
-typedef struct nave_counts {
+struct nave_counts {
     size_t total;     /* tasks; of a source: drawn so far */
     size_t running;   /* with an engine */
     size_t succeeded; /* finished, with a result */
     size_t failed;    /* finished, with a code and perhaps a message */
     size_t cancelled; /* never to be finished */
     int complete;     /* 1: nothing more will change */
-} nave_counts;
+};
 
 /* How far a future has got.  Does not wait or turn the loop. */
 NAVE_API void nave_count(const nave_future *future, nave_counts *counts);

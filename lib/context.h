@@ -13,6 +13,8 @@ struct nave {
     nave_op *ops; /* a copy, with copies of the names */
     size_t op_count;
     void *user;
+    nave_progress_fn *progress;
+    void *progress_arg;
     struct nv_kernels kernels;
     double origin; /* nv_clock() at nave_open() */
     struct nv_comm *comm;

@@ -249,6 +249,8 @@ int nave_open(MPI_Comm comm, const nave_options *opt, nave **out)
     ctx->error.log = opt->log;
     ctx->error.log_arg = opt->log_arg;
     ctx->user = opt->user;
+    ctx->progress = opt->progress;
+    ctx->progress_arg = opt->progress_arg;
     rc = take_comm(ctx, comm);
     if (rc == NAVE_OK)
         rc = open_agreed(ctx, opt);

@@ -2,6 +2,8 @@
  * SPDX-License-Identifier: BSD-3-Clause */
 #include "future.h"
 
+#define PROGRESS_SECONDS 0.1
+
 static int outcome(nave_future *future)
 {
     struct nv_error *error = &future->hub->ctx->error;
@@ -29,9 +31,47 @@ static bool complete_or_stuck(void *arg)
     return future->complete || stuck(future);
 }
 
+/* A wait during which the caller wants to hear how far it is. */
+struct watched {
+    nave_future *future;
+    double next; /* when to say it again */
+};
+
+static void tell(const nave_future *future)
+{
+    const nave *ctx = future->hub->ctx;
+    nave_counts counts;
+    nave_count(future, &counts);
+    ctx->progress(ctx->progress_arg, &counts);
+}
+
+static bool complete_and_told(void *arg)
+{
+    struct watched *watched = arg;
+    double now = nv_hub_time(watched->future->hub);
+    if (complete_or_stuck(watched->future))
+        return true;
+    if (now >= watched->next) {
+        tell(watched->future);
+        watched->next = now + PROGRESS_SECONDS;
+    }
+    return false;
+}
+
+static int wait_and_tell(nave_future *future, double seconds)
+{
+    struct watched watched = {future, nv_hub_time(future->hub) + PROGRESS_SECONDS};
+    int rc = nv_hub_wait(future->hub, complete_and_told, &watched, seconds);
+    if (rc == NAVE_OK && future->complete)
+        tell(future);
+    return rc;
+}
+
 int nv_future_wait(nave_future *future, double seconds)
 {
-    int rc = nv_hub_wait(future->hub, complete_or_stuck, future, seconds);
+    int rc = future->hub->ctx->progress != NULL
+                 ? wait_and_tell(future, seconds)
+                 : nv_hub_wait(future->hub, complete_or_stuck, future, seconds);
     if (rc == NAVE_ETIMEDOUT)
         return nv_error_note(&future->hub->ctx->error, rc, "not complete after %g s", seconds);
     if (rc != NAVE_OK)

@@ -1,6 +1,7 @@
 /* parallelpi - counts the sequences of k digits in the decimals of pi on all ranks of an MPI job.
  *
  * Read on in this order: job.c (the farm), scan.c (a range on one core), count.c (the counting). */
+#include "bar.h"
 #include "cli.h"
 #include "digits.h"
 #include "export.h"
@@ -18,6 +19,8 @@
 
 typedef struct run {
     pi_options options;
+    bar bar; /* of the call that the hub waits for */
+    int counting;
     pi_scanner *scanner;
 } run;
 
@@ -134,6 +137,19 @@ static void log_line(void *arg, int level, const char *line)
         nave_log_stderr(NULL, level, line);
 }
 
+static void show_progress(void *arg, const nave_counts *counts)
+{
+    run *r = arg;
+
+    if (!r->counting)
+        bar_init(&r->bar, r->options.quiet);
+    r->counting = !counts->complete;
+    if (counts->complete)
+        bar_end(&r->bar);
+    else
+        bar_show(&r->bar, "counting", (double)counts->succeeded / (double)counts->total, -1);
+}
+
 /* Negative: what the library says of the opening, the same on all ranks. */
 static int run_farm(run *r, int rank)
 {
@@ -143,6 +159,8 @@ static int run_farm(run *r, int rank)
     options.user = r->scanner;
     options.log = log_line;
     options.log_arg = &r->options;
+    options.progress = show_progress;
+    options.progress_arg = r;
     status = nave_run(MPI_COMM_WORLD, &options, hub, r);
     if (status < 0 && rank == 0)
         cli_error(PROGRAM, "%s", nave_strerror(status));
