@@ -11,7 +11,8 @@ enum {
     SLOTS_MIN = 16,
     SLOTS_MAX = 16384,
     PIECE_ROOM = 4 << 20, /* bytes in one MPI_Reduce, about */
-    EXTENT_MAX = 1 << 30
+    EXTENT_MAX = 1 << 30,
+    BLOCK_MAX = 1 << 30
 };
 #define SLOTS_ROOM ((uint64_t)64 << 20) /* bytes in all slots, about */
 
@@ -87,7 +88,7 @@ static void cut_into_slots(struct nv_fold *fold, uint64_t n, uint64_t chunk)
     if (is_exact(fold) || n == 0)
         return;
     most = most < SLOTS_MIN ? SLOTS_MIN : most > SLOTS_MAX ? SLOTS_MAX : most;
-    fold->block = chunk > 0 ? chunk : n / most + (n % most != 0);
+    fold->block = chunk > 0 ? (chunk < BLOCK_MAX ? chunk : BLOCK_MAX) : n / most + (n % most != 0);
     fold->slots = n / fold->block + (n % fold->block != 0);
 }
 

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define SLOW_SOURCE_SECONDS 100e-6
+
 enum {
     CHUNK_BYTES = 32 * 1024,     /* of inputs in a frame */
     CHUNK_BYTES_LARGE = 4 << 20, /* of inputs in a transfer */
@@ -280,9 +282,12 @@ static int draw(nave_future *future, int engine, uint64_t index, int *rc)
     return 1;
 }
 
+/* Frames go when they are full or the turn ends; but when drawing takes long, nobody waits for it.
+ */
 static int send_drawn(nave_future *future, const struct nv_send *send)
 {
     struct nv_hub *hub = future->hub;
+    double began = nv_hub_time(hub);
     int rc = NAVE_OK;
     for (uint64_t i = 0; i < send->count && rc == NAVE_OK; i++) {
         int got = draw(future, send->engine, send->first + i, &rc);
@@ -294,7 +299,9 @@ static int send_drawn(nave_future *future, const struct nv_send *send)
         check_complete(future);
         break;
     }
-    return rc == NAVE_OK ? nv_hub_flush(hub) : rc;
+    if (rc == NAVE_OK && nv_hub_time(hub) - began > SLOW_SOURCE_SECONDS)
+        rc = nv_hub_flush(hub);
+    return rc;
 }
 
 int nv_future_send(nave_future *future, const struct nv_send *send)

@@ -456,6 +456,8 @@ static uint64_t chunk_size(const struct nv_sched *sched, const struct lot *lot)
     const struct nv_job_spec *spec = &lot->job->spec;
     uint64_t left = lot->end - lot->first;
     uint64_t chunk = spec->chunk > 0 ? spec->chunk : tuned_chunk(sched, lot);
+    if (chunk > NV_CHUNK_LIMIT)
+        chunk = NV_CHUNK_LIMIT;
     if (chunk > spec->max_chunk)
         chunk = spec->max_chunk;
     if (spec->block > 1) { /* blocks stay whole */

@@ -1,0 +1,112 @@
+/* Reads any bytes as a frame.  What is accepted lies within them, and written again as it was read
+ * it takes the same room and reads the same. */
+#include "frame.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+#define HOLDS(x) ((x) ? (void)0 : broken(#x, __LINE__))
+
+static void broken(const char *what, int line)
+{
+    fprintf(stderr, "fuzz_frame.c:%d: %s\n", line, what);
+    abort();
+}
+
+static size_t extra_size(const struct nv_item *item)
+{
+    switch (item->kind) {
+    case NV_RUN:
+        return item->run.extra_size;
+    case NV_RESULTS:
+        return item->results.count * sizeof *item->nanoseconds;
+    case NV_RESULT:
+        return item->result.message_size;
+    default:
+        return item->control.list_size * sizeof(int32_t);
+    }
+}
+
+static const void *extra(const struct nv_item *item)
+{
+    return item->kind == NV_RESULTS ? item->nanoseconds : item->extra;
+}
+
+/* Bytes of the data that are in the frame. */
+static size_t data_size(const struct nv_item *item)
+{
+    return item->data != NULL ? item->data_size : 0;
+}
+
+static void check_within(const void *part, size_t part_size, const unsigned char *data, size_t size)
+{
+    const unsigned char *at = part;
+    HOLDS(at >= data && part_size <= size && (size_t)(at - data) <= size - part_size);
+    HOLDS((size_t)(at - data) % NV_ALIGN == 0);
+}
+
+static bool write_item(struct nv_frame *frame, const struct nv_item *item)
+{
+    switch (item->kind) {
+    case NV_RUN:
+        return nv_frame_add_run(frame, &item->run, item->extra, item->data);
+    case NV_RESULTS:
+        return nv_frame_add_results(frame, &item->results, item->nanoseconds, item->data);
+    case NV_RESULT:
+        return nv_frame_add_result(frame, &item->result, item->extra, item->data);
+    default:
+        return nv_frame_add_control(frame, item->kind, &item->control, item->extra);
+    }
+}
+
+static void check_same(const struct nv_item *a, const struct nv_item *b)
+{
+    HOLDS(a->kind == b->kind);
+    const void *first = &a->result, *second = &b->result; /* the largest of the union */
+    HOLDS(memcmp(first, second, sizeof a->result) == 0);
+    HOLDS(memcmp(extra(a), extra(b), extra_size(a)) == 0);
+    HOLDS((a->data == NULL) == (b->data == NULL) && a->data_size == b->data_size);
+    HOLDS(data_size(a) == 0 || memcmp(a->data, b->data, data_size(a)) == 0);
+}
+
+static void check_again(const struct nv_item *item, size_t size)
+{
+    static _Alignas(NV_ALIGN) unsigned char room[NV_FRAME_ROOM];
+    struct nv_frame frame = {room, 0};
+    struct nv_item again;
+    if (size > NV_FRAME_ROOM)
+        return;
+    HOLDS(write_item(&frame, item));
+    HOLDS(frame.size == size);
+    struct nv_reader reader = {room, size, 0};
+    HOLDS(nv_frame_next(&reader, &again) == 1);
+    check_same(item, &again);
+    HOLDS(nv_frame_next(&reader, &again) == 0);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    unsigned char *copy = aligned_alloc(NV_ALIGN, nv_align(size + 1));
+    struct nv_reader reader = {copy, size, 0};
+    struct nv_item item;
+    size_t before = 0;
+    int rc;
+    if (copy == NULL)
+        return 0;
+    if (size > 0)
+        memcpy(copy, data, size);
+    while ((rc = nv_frame_next(&reader, &item)) == 1) {
+        HOLDS(reader.at > before && reader.at <= size);
+        check_within(extra(&item), extra_size(&item), copy + before, reader.at - before);
+        if (item.data != NULL)
+            check_within(item.data, item.data_size, copy + before, reader.at - before);
+        check_again(&item, reader.at - before);
+        before = reader.at;
+    }
+    HOLDS(rc == 0 ? reader.at == size : rc == -1 && reader.at == before);
+    free(copy);
+    return 0;
+}
