@@ -450,15 +450,39 @@ static int not_asked(const nave_future *future, int engine)
                         "rank %d answered tasks that it did not have", engine);
 }
 
-static int take_row(nave_future *future, int engine, const struct nv_item *item)
+/* Whether a row of results needs no look at each: they go to the caller's array, or have no bytes.
+ */
+static bool row_is_plain(const nave_future *future, size_t size)
+{
+    if (!wanted(future) || future->output.kind == NV_OUT_PARTS)
+        return false;
+    return size == 0 || (future->output.kind == NV_OUT_ARRAY && size == future->output.size);
+}
+
+static void take_plain(nave_future *future, int engine, const struct nv_item *item)
 {
     const struct nv_results *row = &item->results;
-    double started = row->started, total = 0;
+    bool source = future->input.kind == NV_IN_SOURCE;
+    struct nv_good good = {.first = row->first,
+                           .count = row->count,
+                           .engine = engine,
+                           .submitted = source ? -1 : future->submitted,
+                           .started = row->started,
+                           .nanoseconds = item->nanoseconds,
+                           .size = (size_t)row->size,
+                           .stride = future->output.size};
+    if (row->size > 0) {
+        good.data = future->output.base + row->first * future->output.size;
+        memcpy(good.data, item->data, item->data_size);
+    }
+    nv_ledger_finish_row(&future->ledger, &good);
+}
+
+static int take_each(nave_future *future, int engine, const struct nv_item *item)
+{
+    const struct nv_results *row = &item->results;
+    double started = row->started;
     int rc = NAVE_OK;
-    for (uint32_t i = 0; i < row->count; i++)
-        total += item->nanoseconds[i] * 1e-9;
-    if (row->flags & NV_BULK || !answered(future, engine, row->first, row->count, total))
-        return not_asked(future, engine);
     for (uint32_t i = 0; i < row->count && rc == NAVE_OK; i++) {
         double ended = started + item->nanoseconds[i] * 1e-9;
         uint64_t index = row->first + i;
@@ -468,6 +492,21 @@ static int take_row(nave_future *future, int engine, const struct nv_item *item)
         started = ended;
     }
     return rc;
+}
+
+static int take_row(nave_future *future, int engine, const struct nv_item *item)
+{
+    const struct nv_results *row = &item->results;
+    uint64_t total = 0;
+    for (uint32_t i = 0; i < row->count; i++)
+        total += item->nanoseconds[i];
+    if (row->flags & NV_BULK ||
+        !answered(future, engine, row->first, row->count, (double)total * 1e-9))
+        return not_asked(future, engine);
+    if (!row_is_plain(future, (size_t)row->size))
+        return take_each(future, engine, item);
+    take_plain(future, engine, item);
+    return NAVE_OK;
 }
 
 static int take_single(nave_future *future, int engine, const struct nv_item *item)

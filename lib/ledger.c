@@ -164,6 +164,46 @@ bool nv_ledger_was_read(const struct nv_ledger *ledger, uint64_t index)
     return page == &all_read || (page != NULL && page->was_read[index % NV_PAGE]);
 }
 
+static void fill_good(struct nv_entry *entry, const struct nv_good *good, uint32_t i,
+                      double started)
+{
+    if (good->submitted >= 0)
+        entry->submitted = good->submitted;
+    entry->started = started;
+    entry->ended = started + 1e-9 * good->nanoseconds[i];
+    entry->data = good->data != NULL ? good->data + i * good->stride : NULL;
+    entry->size = good->size;
+    entry->engine = good->engine;
+    entry->next = good->first + i + 1;
+}
+
+void nv_ledger_finish_row(struct nv_ledger *ledger, const struct nv_good *good)
+{
+    uint64_t last = good->first + good->count - 1;
+    double started = good->started;
+    for (uint32_t i = 0; i < good->count;) {
+        uint64_t at = (good->first + i) % NV_PAGE;
+        uint32_t here = (uint32_t)(NV_PAGE - at);
+        struct nv_page *page = page_of(ledger, good->first + i);
+        here = here < good->count - i ? here : good->count - i;
+        assert(page != NULL && page != &all_read && at + here <= page->room);
+        memset(page->states + at, NAVE_SUCCEEDED, here);
+        for (uint32_t end = i + here; i < end; i++) {
+            struct nv_entry *entry = &page->entries[at++];
+            fill_good(entry, good, i, started);
+            started = entry->ended;
+        }
+    }
+    nv_ledger_look(ledger, last)->next = NONE;
+    if (ledger->last == NONE)
+        ledger->first = good->first;
+    else
+        nv_ledger_look(ledger, ledger->last)->next = good->first;
+    ledger->last = last;
+    ledger->unread += good->count;
+    ledger->succeeded += good->count;
+}
+
 static void mark_read(struct nv_ledger *ledger, uint64_t index)
 {
     struct nv_page *page = page_of(ledger, index);

@@ -75,6 +75,22 @@ bool nv_ledger_was_read(const struct nv_ledger *ledger, uint64_t index);
 void nv_ledger_finish(struct nv_ledger *ledger, uint64_t index, enum nave_task_state state,
                       bool keep);
 
+/* Neighbouring tasks that succeeded on one engine, one after the other, with results of one size.
+ */
+struct nv_good {
+    uint64_t first;
+    uint32_t count;
+    int32_t engine;
+    double submitted; /* negative: the entries have it */
+    double started;   /* of the first */
+    const uint32_t *nanoseconds;
+    char *data; /* of the first result, the next one `stride` bytes on; NULL: none has bytes */
+    size_t size, stride;
+};
+
+/* All of them are finished, and wait to be read. */
+void nv_ledger_finish_row(struct nv_ledger *ledger, const struct nv_good *good);
+
 /* Says why the task fails; nv_ledger_finish() follows. */
 void nv_ledger_blame(struct nv_ledger *ledger, uint64_t index, int engine, int code,
                      const char *message, size_t message_size);
