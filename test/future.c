@@ -160,6 +160,50 @@ static void test_timed_wait(void **state)
     ranks_farm(&opt, timed_hub);
 }
 
+struct told {
+    int calls, complete; /* how often; how often with counts.complete */
+    bool rising;
+    nave_counts last;
+};
+
+static void tell(void *arg, const nave_counts *counts)
+{
+    struct told *told = arg;
+    told->calls++;
+    told->complete += counts->complete;
+    told->rising = told->rising && counts->succeeded >= told->last.succeeded;
+    told->last = *counts;
+}
+
+static void progress_hub(nave *ctx)
+{
+    nave_view *view;
+    double seconds[64];
+    size_t n = 8 * (size_t)nave_engine_count(ctx);
+    n = n < 64 ? n : 64;
+    for (size_t i = 0; i < n; i++)
+        seconds[i] = 0.06;
+    NEED_OK(nave_balanced(ctx, NULL, &view));
+    NEED_OK(nave_map(view, "rest", seconds, sizeof *seconds, NULL, 0, n));
+}
+
+static void test_progress(void **state)
+{
+    struct told told = {.rising = true};
+    nave_options telling = opt;
+    (void)state;
+    telling.progress = tell;
+    telling.progress_arg = &told;
+    ranks_farm(&telling, progress_hub);
+    if (ranks.rank == 0) {
+        CHECK(told.calls >= 2 && told.complete == 1 && told.last.complete && told.rising);
+        CHECK(told.last.total > 0 && told.last.succeeded == told.last.total);
+    } else {
+        CHECK(told.calls == 0);
+    }
+    ranks_agree();
+}
+
 static void any_hub(nave *ctx)
 {
     nave_future *futures[5] = {NULL};
@@ -358,7 +402,8 @@ static void test_long_task(void **state)
     ranks_farm(&opt, long_task_hub);
 }
 
-/* -------------------------------------------------------------------------------- variable sizes */
+/* -------------------------------------------------------------------------------- variable sizes
+ */
 
 static const size_t sizes[] = {SIZE_MAX, 0, 1, 100, 16384, 16385, 70000, 3000000};
 enum { SIZES = sizeof sizes / sizeof *sizes };
@@ -388,8 +433,8 @@ static void kept_sizes_hub(nave *ctx)
     NEED_OK(nave_balanced(ctx, NULL, &view));
     for (int s = 1; s < SIZES; s++) {
         nave_future *future;
-        NEED_OK(nave_map_start(view, "make", orders, sizeof *orders, NULL, sizes[s],
-                               SIZES * SIZES, &future));
+        NEED_OK(nave_map_start(view, "make", orders, sizeof *orders, NULL, sizes[s], SIZES * SIZES,
+                               &future));
         for (size_t i = 0; i < SIZES * SIZES; i++) {
             const void *data;
             size_t size;
@@ -420,8 +465,8 @@ static void placed_sizes_hub(nave *ctx)
         nave_record record;
         NEED(array != NULL);
         memset(array, 0xee, SIZES * sizes[s]);
-        NEED_OK(nave_map_start(view, "make", orders, sizeof *orders, array, sizes[s], SIZES,
-                               &future));
+        NEED_OK(
+            nave_map_start(view, "make", orders, sizeof *orders, array, sizes[s], SIZES, &future));
         CHECK(nave_wait(future, -1) == (s < SIZES - 1 ? NAVE_ETASK : NAVE_OK));
         for (size_t i = 0; i < SIZES; i++) {
             size_t size = last_size(&orders[i], sizes[s]);
@@ -464,7 +509,8 @@ static void test_output_beyond_memory(void **state)
     ranks_farm(&opt, too_much_hub);
 }
 
-/* ---------------------------------------------------------------------------- cancelling, freeing */
+/* ---------------------------------------------------------------------------- cancelling, freeing
+ */
 
 static void cancel_hub(nave *ctx)
 {
@@ -570,6 +616,7 @@ int main(int argc, char **argv)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_wait),
         cmocka_unit_test(test_timed_wait),
+        cmocka_unit_test(test_progress),
         cmocka_unit_test(test_wait_any),
         cmocka_unit_test(test_counts),
         cmocka_unit_test(test_results_in_order),
