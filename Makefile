@@ -11,7 +11,7 @@
 #? make dist            $(O)/nave-VERSION.tar.gz
 #? make clean distclean
 #?
-#? CC= CFLAGS= LDFLAGS= MPICC= prefix= GMP_CFLAGS= GMP_LIBS= ...  as usual; keep them in config.mak
+#? CC= CFLAGS= LDFLAGS= MPICC= prefix= FLINT_CFLAGS= FLINT_LIBS= ...  as usual; keep them in config.mak
 #? SANITIZE=address,undefined   WERROR=1   V=1 (whole commands)
 #
 # Everything goes to $(O); the source tree is only read. Sources are found by wildcard: a new lib/x.c, test/x.c,
@@ -48,7 +48,7 @@ SOVERSION := $(firstword $(subst ., ,$(VERSION)))
 
 # Asked once, by .ci/probe; asked again when one of these settings changes. What the user sets wins.
 settings := CC CPPFLAGS LDFLAGS MPICC PKG_CONFIG PKG_CONFIG_PATH \
-            $(foreach lib,MPI HWLOC GSL CJSON CRYPTO GMP CMOCKA,$(lib)_CFLAGS $(lib)_LIBS)
+            $(foreach lib,MPI HWLOC GSL CJSON CRYPTO FLINT CMOCKA,$(lib)_CFLAGS $(lib)_LIBS)
 given := $(foreach v,$(settings),$(if $(filter-out undefined default,$(origin $v)),$v='$($v)'))
 
 no_probe := help deps demo check dist clean distclean format uninstall
@@ -72,12 +72,12 @@ endif
 
 # Warnings are for our own headers only, hence -isystem.
 DEPS_CFLAGS = $(patsubst -I%,-isystem%,$(MPI_CFLAGS) $(HWLOC_CFLAGS) $(GSL_CFLAGS) $(CJSON_CFLAGS) $(CRYPTO_CFLAGS) \
-              $(GMP_CFLAGS))
+              $(FLINT_CFLAGS))
 ALL_CFLAGS  = -std=c11 -D_POSIX_C_SOURCE=200809L -fPIC -fvisibility=hidden -pthread $(WARNINGS) \
               -I$(S)include $(DEPS_CFLAGS) $(CPPFLAGS) $(CFLAGS) $(sanitize)
 ALL_LDFLAGS = -pthread $(CFLAGS) $(sanitize) $(LDFLAGS)
 LIB_LIBS    = $(HWLOC_LIBS) $(MPI_LIBS) -lm
-ALL_LIBS    = -Wl,--as-needed $(LIB_LIBS) $(GSL_LIBS) $(CJSON_LIBS) $(CRYPTO_LIBS) $(GMP_LIBS)
+ALL_LIBS    = -Wl,--as-needed $(LIB_LIBS) $(GSL_LIBS) $(CJSON_LIBS) $(CRYPTO_LIBS) $(FLINT_LIBS)
 
 # Only "quoted" includes may find a layer's own headers: lib/sched.h must never stand in for <sched.h>.
 $(O)/obj/lib/%   $(O)/lint/lib/%:   own = -iquote $(S)lib

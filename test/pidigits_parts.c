@@ -1,5 +1,5 @@
-/* The parts of pidigits that need no files: products, roots, conversion, the check, the text, the
- * manifest. */
+/* The parts of pidigits that need no files: digits, conversion, the check, the text, the manifest.
+ */
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>
@@ -9,186 +9,141 @@
 #include "common/bar.h"
 #include "common/cli.h"
 #include "pidigits/bbp.h"
-#include "pidigits/chudnovsky.h"
+#include "pidigits/decimals.h"
+#include "pidigits/digits.h"
 #include "pidigits/manifest.h"
-#include "pidigits/multiply.h"
-#include "pidigits/newton.h"
-#include "pidigits/radix.h"
 #include "pidigits/sheet.h"
 
-#include <gmp.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { PRODUCT_BITS = 4000000 };
-
-static int prepare(void **state)
+static char *digits(size_t n, int guard, int threads)
 {
-    (void)state;
-    return multiply_prepare(PRODUCT_BITS);
-}
-
-static int release(void **state)
-{
-    (void)state;
-    multiply_release();
-    return 0;
-}
-
-/* A factor of one of three kinds: all ones (the largest coefficients), runs of bits, random. */
-static void draw(mpz_t x, gmp_randstate_t random, int kind)
-{
-    mp_bitcnt_t bits =
-        90000 + gmp_urandomm_ui(random, kind < 6 ? 300000 : PRODUCT_BITS / 2 - 90000);
-    switch (kind % 3) {
-    case 0:
-        mpz_set_ui(x, 0);
-        mpz_setbit(x, bits);
-        mpz_sub_ui(x, x, 1);
-        break;
-    case 1:
-        mpz_rrandomb(x, random, bits);
-        break;
-    default:
-        mpz_urandomb(x, random, bits);
-        break;
-    }
-    if (gmp_urandomb_ui(random, 1)) {
-        mpz_neg(x, x);
-    }
-}
-
-static void products_equal_those_of_gmp(void **state)
-{
-    gmp_randstate_t random;
-    mpz_t a, b, ours, theirs;
-    (void)state;
-    gmp_randinit_default(random);
-    mpz_inits(a, b, ours, theirs, NULL);
-    for (int i = 0; i < 90; i++) {
-        draw(a, random, i % 9);
-        draw(b, random, i % 9);
-        mpz_mul(theirs, a, b);
-        multiply(ours, a, b, 1 + i % 4);
-        assert_int_equal(mpz_cmp(ours, theirs), 0);
-        mpz_mul(theirs, a, a);
-        multiply(a, a, a, 1 + i % 3);
-        assert_int_equal(mpz_cmp(a, theirs), 0);
-    }
-    mpz_clears(a, b, ours, theirs, NULL);
-    gmp_randclear(random);
-}
-
-static void reciprocals_are_within_their_bound(void **state)
-{
-    gmp_randstate_t random;
-    mpz_t x, ours, theirs;
-    (void)state;
-    gmp_randinit_default(random);
-    mpz_inits(x, ours, theirs, NULL);
-    for (size_t bits = 19000; bits < 800000; bits = bits * 3 / 2) {
-        mpz_urandomb(x, random, bits);
-        mpz_setbit(x, bits - 1);
-        newton_reciprocal(ours, x, bits, 2);
-        mpz_set_ui(theirs, 0);
-        mpz_setbit(theirs, 2 * bits);
-        mpz_fdiv_q(theirs, theirs, x);
-        mpz_sub(ours, ours, theirs);
-        assert_true(mpz_cmpabs_ui(ours, 500) < 0);
-
-        newton_reciprocal_root(ours, 10005, bits, 2);
-        mpz_set_ui(theirs, 0);
-        mpz_setbit(theirs, 2 * bits);
-        mpz_fdiv_q_ui(theirs, theirs, 10005);
-        mpz_sqrt(theirs, theirs);
-        mpz_sub(ours, ours, theirs);
-        assert_true(mpz_cmpabs_ui(ours, 500) < 0);
-    }
-    mpz_clears(x, ours, theirs, NULL);
-    gmp_randclear(random);
-}
-
-/* pi from two precisions agrees, and never exceeds the truth. */
-static void pi_is_rounded_down(void **state)
-{
-    mpz_t x, y;
     progress p = {0};
-    (void)state;
-    mpz_inits(x, y, NULL);
-    chudnovsky_pi(y, 500000, 2, &p);
-    for (size_t bits = 10; bits < 400000; bits = bits * 5 + 3) {
-        mpz_t truth;
-        mpz_init(truth);
-        mpz_fdiv_q_2exp(truth, y, 500000 - bits);
-        chudnovsky_pi(x, bits, 1, &p);
-        mpz_sub(truth, truth, x);
-        assert_true(mpz_cmp_ui(truth, 0) >= 0 && mpz_cmp_ui(truth, 1) <= 0);
-        mpz_clear(truth);
-    }
-    mpz_clears(x, y, NULL);
+    double seconds[DIGITS_PHASES];
+    const char *why = NULL;
+    return digits_of_pi(n, guard, threads, &p, seconds, &why);
 }
 
-static void conversion_equals_that_of_gmp(void **state)
+static void digits_are_those_of_pi(void **state)
 {
-    gmp_randstate_t random;
+    enum { MOST = 2000 };
+    char *known = digits(MOST, DIGITS_GUARD, 1);
     (void)state;
-    gmp_randinit_default(random);
-    for (size_t wish = 1; wish < 300000; wish = wish * 3 + 1) {
-        size_t digits = radix_round(wish), bits = radix_bits(digits);
-        assert_true(digits >= wish && radix_round(digits) == digits);
-        mpz_t x, whole;
-        mpz_inits(x, whole, NULL);
-        mpz_urandomb(x, random, bits);
-        mpz_ui_pow_ui(whole, 10, digits);
-        mpz_mul(whole, whole, x);
-        mpz_fdiv_q_2exp(whole, whole, bits);
-        char *want = malloc(digits + 2), *got = malloc(digits + 1);
-        gmp_snprintf(want, digits + 2, "%0*Zd", (int)digits, whole);
-        progress p = {0};
-        assert_int_equal(radix_decimals(got, x, digits, 3, &p), 0);
-        assert_memory_equal(got, want, digits);
-        free(want);
+    assert_non_null(known);
+    assert_memory_equal(known, "14159265358979323846264338327950288419716939937510", 50);
+    assert_memory_equal(known + 761, "9999998372978", 13);
+    for (size_t n = 1; n < MOST; n += 1 + n / 30) {
+        char *got = digits(n, DIGITS_GUARD, 1 + (int)n % 3);
+        assert_non_null(got);
+        assert_memory_equal(got, known, n);
         free(got);
-        mpz_clears(x, whole, NULL);
     }
-    gmp_randclear(random);
+    free(known);
 }
 
-/* One third of the way below 1 / 8 everything is nines: no telling whether 0.124999... was 0.125.
- */
+/* With a bit to spare the last decimals are open now and then, and all is done again. */
+static void too_few_bits_are_mended(void **state)
+{
+    enum { MOST = 1200 };
+    char *known = digits(MOST, DIGITS_GUARD, 1), scratch[MOST + 8];
+    int open = 0;
+    (void)state;
+    assert_non_null(known);
+    for (size_t n = 1; n < MOST; n += 7) {
+        char *got = digits(n, 1, 1);
+        assert_non_null(got);
+        assert_memory_equal(got, known, n);
+        free(got);
+        arb_t pi;
+        arb_init(pi);
+        arb_const_pi(pi, decimals_bits(n) + 3);
+        open += decimals_of(scratch, pi, n) != 0;
+        arb_clear(pi);
+    }
+    assert_true(open > 0);
+    free(known);
+}
+
+/* The decimals of k / 2^e are those of the integer k 5^e. */
+static void fractions_come_out_exactly(void **state)
+{
+    (void)state;
+    for (ulong e = 1; e < 30000; e = e * 3 + 1) {
+        fmpz_t k, five;
+        arb_t x;
+        fmpz_init(k);
+        fmpz_init(five);
+        arb_init(x);
+        fmpz_ui_pow_ui(k, 2, e);
+        fmpz_ui_pow_ui(five, 3, e / 2);
+        fmpz_sub(k, k, five);
+        arb_set_fmpz(x, k);
+        arb_mul_2exp_si(x, x, -(slong)e);
+        fmpz_ui_pow_ui(five, 5, e);
+        fmpz_mul(k, k, five);
+        char *want = fmpz_get_str(NULL, 10, k), *got = malloc(decimals_room(e));
+        assert_int_equal(decimals_of(got, x, e), 0);
+        size_t zeros = e - strlen(want);
+        assert_memory_equal(got + zeros, want, e - zeros);
+        for (size_t i = 0; i < zeros; i++) {
+            assert_int_equal(got[i], '0');
+        }
+        flint_free(want);
+        free(got);
+        arb_clear(x);
+        fmpz_clear(five);
+        fmpz_clear(k);
+    }
+}
+
+/* One eighth, perhaps a little less: no telling 0.125000... from 0.124999... */
 static void conversion_does_not_guess(void **state)
 {
-    size_t digits = radix_round(5000), bits = radix_bits(digits);
-    char *out = malloc(digits);
-    progress p = {0};
-    mpz_t x;
+    enum { N = 5000 };
+    char *out = malloc(decimals_room(N));
     (void)state;
-    mpz_init(x);
-    mpz_setbit(x, bits - 3);
-    mpz_sub_ui(x, x, 1);
-    assert_int_equal(radix_decimals(out, x, digits, 1, &p), -1);
-    mpz_clear(x);
+    for (int below = 0; below < 2; below++) {
+        arb_t x;
+        arb_init(x);
+        arb_set_d(x, 0.125);
+        arb_add_error_2exp_si(x, -decimals_bits(N) - DIGITS_GUARD);
+        if (below) {
+            arf_t little;
+            arf_init(little);
+            arf_set_si_2exp_si(little, 1, -decimals_bits(N) - DIGITS_GUARD + 8);
+            arf_sub(arb_midref(x), arb_midref(x), little, ARF_PREC_EXACT, ARF_RND_DOWN);
+            arf_clear(little);
+        }
+        assert_int_equal(decimals_of(out, x, N), below ? 0 : -1);
+        arb_clear(x);
+    }
+    assert_memory_equal(out, "1249999", 7);
     free(out);
 }
 
 static void distant_bits_are_those_of_pi(void **state)
 {
     enum { BITS = 200000, WINDOW = 50 };
-    mpz_t pi, window;
+    arb_t pi;
+    fmpz_t window;
     progress p = {0};
     (void)state;
-    mpz_inits(pi, window, NULL);
-    chudnovsky_pi(pi, BITS, 1, &p);
+    arb_init(pi);
+    fmpz_init(window);
+    arb_const_pi(pi, BITS);
     for (size_t position = 0; position < BITS - 2 * WINDOW; position = position * 3 + 1) {
-        double error, got = bbp_fraction(position, 2, &error, &p);
-        mpz_fdiv_q_2exp(window, pi, BITS - position - WINDOW);
-        mpz_fdiv_r_2exp(window, window, WINDOW);
-        double apart = fabs(got - ldexp(mpz_get_d(window), -WINDOW));
+        double error, got = bbp_fraction(position, &error, &p);
+        arf_get_fmpz_fixed_si(window, arb_midref(pi), -(slong)position - WINDOW);
+        fmpz_fdiv_r_2exp(window, window, WINDOW);
+        double apart = fabs(got - ldexp(fmpz_get_d(window), -WINDOW));
         assert_true(fmin(apart, 1 - apart) <= error && error < 1e-9);
     }
-    mpz_clears(pi, window, NULL);
+    fmpz_clear(window);
+    arb_clear(pi);
+    flint_cleanup_master();
 }
 
 static void sheet_pieces_make_the_file(void **state)
@@ -295,10 +250,9 @@ static void commas_and_bars(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(products_equal_those_of_gmp),
-        cmocka_unit_test(reciprocals_are_within_their_bound),
-        cmocka_unit_test(pi_is_rounded_down),
-        cmocka_unit_test(conversion_equals_that_of_gmp),
+        cmocka_unit_test(digits_are_those_of_pi),
+        cmocka_unit_test(too_few_bits_are_mended),
+        cmocka_unit_test(fractions_come_out_exactly),
         cmocka_unit_test(conversion_does_not_guess),
         cmocka_unit_test(distant_bits_are_those_of_pi),
         cmocka_unit_test(sheet_pieces_make_the_file),
@@ -306,5 +260,5 @@ int main(void)
         cmocka_unit_test(manifest_refuses_garbage),
         cmocka_unit_test(commas_and_bars),
     };
-    return cmocka_run_group_tests(tests, prepare, release);
+    return cmocka_run_group_tests(tests, NULL, NULL);
 }

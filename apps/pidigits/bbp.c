@@ -11,12 +11,25 @@
  */
 #include "bbp.h"
 
-#include "field.h"
-#include "team.h"
+#include "numbers.h"
 
 #include <math.h>
 #include <pthread.h>
 #include <stdint.h>
+
+#if defined(__x86_64__) && defined(__GNUC__)
+#define HAVE_VECTORS 1
+#include <immintrin.h>
+
+#define FAST __attribute__((target("avx2,fma")))
+
+typedef __m256d vec;
+
+static FAST inline vec nearest(vec a)
+{
+    return _mm256_round_pd(a, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+}
+#endif
 
 enum { SERIES = 7, STRIPES = 128, TAIL_TERMS = 8, VECTORS = 8, LANES = 4 * VECTORS };
 
@@ -42,28 +55,24 @@ static double fraction(double x)
     return x - floor(x);
 }
 
-/* 2^e mod m, one at a time, for m below 2^32. */
-static uint64_t power(uint64_t e, uint64_t m)
-{
-    uint64_t r = 1 % m;
-    for (int k = 63; k >= 0; k--) {
-        r = r * r % m;
-        if ((e >> k) & 1) {
-            r = 2 * r % m;
-        }
-    }
-    return r;
-}
-
 static double term(const series *s, uint64_t n, int64_t e)
 {
     uint64_t m = s->a * n + s->b;
     double sign = n % 2 == 0 ? s->sign : -s->sign;
-    return sign *
-           (e < 0 ? ldexp(1 / (double)m, (int)e) : (double)power((uint64_t)e, m) / (double)m);
+    return sign * (e < 0 ? ldexp(1 / (double)m, (int)e) : (double)n_powmod2(2, e, m) / (double)m);
 }
 
-#ifdef NTT_HAVE_VECTORS
+#ifdef HAVE_VECTORS
+/* a^2 mod m, or a value next to it and congruent to it: h + l is the square exactly, and what is
+ * taken off leaves integers below 2^53 all along. */
+static FAST inline vec square(vec a, vec m, vec minv)
+{
+    vec h = _mm256_mul_pd(a, a);
+    vec q = nearest(_mm256_mul_pd(h, minv));
+    vec l = _mm256_fmsub_pd(a, a, h);
+    return _mm256_add_pd(_mm256_fnmadd_pd(q, m, h), l);
+}
+
 /* The sum of (-1)^n (2^e mod m) / m over LANES terms from an even n on, e the first one's exponent.
  */
 static FAST double block(const series *s, uint64_t n, uint64_t e)
@@ -75,22 +84,23 @@ static FAST double block(const series *s, uint64_t n, uint64_t e)
         double first = (double)(s->a * (n + 4 * (unsigned)i) + s->b);
         int64_t at = (int64_t)(e - 40 * (unsigned)i);
         m[i] = _mm256_setr_pd(first, first + s->a, first + 2 * s->a, first + 3 * s->a);
-        minv[i] = _mm256_div_pd(vec_set(1), m[i]);
-        r[i] = vec_set(1);
+        minv[i] = _mm256_div_pd(_mm256_set1_pd(1), m[i]);
+        r[i] = _mm256_set1_pd(1);
         bits[i] = _mm256_slli_epi64(_mm256_setr_epi64x(at, at - 10, at - 20, at - 30), 63 - top);
     }
     for (int k = top; k >= 0; k--) {
         for (int i = 0; i < VECTORS; i++) {
-            vec square = field_mul2(r[i], r[i], m[i], minv[i]);
-            vec more = _mm256_blendv_pd(vec_set(0), square, _mm256_castsi256_pd(bits[i]));
-            r[i] = vec_add(square, more);
+            vec once = square(r[i], m[i], minv[i]);
+            vec more = _mm256_blendv_pd(_mm256_setzero_pd(), once, _mm256_castsi256_pd(bits[i]));
+            r[i] = _mm256_add_pd(once, more);
             bits[i] = _mm256_slli_epi64(bits[i], 1);
         }
     }
-    vec sum = vec_set(0);
+    vec sum = _mm256_setzero_pd();
     vec sign = _mm256_setr_pd(1, -1, 1, -1);
     for (int i = 0; i < VECTORS; i++) {
-        vec part = _mm256_div_pd(field_reduce(r[i], m[i], minv[i]), m[i]);
+        vec q = nearest(_mm256_mul_pd(r[i], minv[i]));
+        vec part = _mm256_div_pd(_mm256_fnmadd_pd(q, m[i], r[i]), m[i]);
         sum = _mm256_fmadd_pd(part, sign, sum);
     }
     double v[4];
@@ -104,7 +114,7 @@ static double stretch(const search *w, const series *s, uint64_t first, uint64_t
 {
     double sum = 0;
     uint64_t n = first;
-#ifdef NTT_HAVE_VECTORS
+#ifdef HAVE_VECTORS
     for (; w->vectors && n + LANES <= end; n += LANES) {
         sum += block(s, n, (uint64_t)(e0 - 10 * (int64_t)n));
         sum -= floor(sum);
@@ -118,7 +128,7 @@ static double stretch(const search *w, const series *s, uint64_t first, uint64_t
     return sum;
 }
 
-static void one_stripe(void *arg, int stripe)
+static void one_stripe(slong stripe, void *arg)
 {
     search *w = arg;
     double sum = 0;
@@ -141,7 +151,7 @@ static void one_stripe(void *arg, int stripe)
 
 static int have_vectors(void)
 {
-#ifdef NTT_HAVE_VECTORS
+#ifdef HAVE_VECTORS
     return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
 #else
     return 0;
@@ -153,11 +163,11 @@ size_t bbp_reach(void)
     return have_vectors() ? (size_t)1 << 40 : 20000000;
 }
 
-double bbp_fraction(size_t position, int threads, double *error, progress *p)
+double bbp_fraction(size_t position, double *error, progress *p)
 {
     search w = {.position = position, .vectors = have_vectors(), .progress = p};
     pthread_mutex_init(&w.lock, NULL);
-    team_run(threads, STRIPES, one_stripe, &w);
+    numbers_each(one_stripe, &w, STRIPES);
     pthread_mutex_destroy(&w.lock);
     *error = (0.7 * (double)position + 10000) * 0x1p-52;
     return w.sum;

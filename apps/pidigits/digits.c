@@ -1,20 +1,14 @@
 #include "digits.h"
 
 #include "bbp.h"
-#include "chudnovsky.h"
-#include "multiply.h"
-#include "radix.h"
+#include "decimals.h"
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
-#ifdef __GLIBC__
-#include <malloc.h>
-#endif
 
-enum { CHECK_BITS = 40, WINDOW = 52 };
-
-static const double BITS_PER_DIGIT = 3.3219280948873626;
+enum { CHECK_BITS = 40, WINDOW = 52, POOL_MAX = 64 };
 
 double digits_clock(void)
 {
@@ -28,34 +22,52 @@ double digits_memory(double n)
     return 12 * n + 32e6;
 }
 
+/* 10^7 to 1.5 * 10^8 digits took this long on one and two threads of a processor of 2021. */
+double digits_guess(double n, int threads)
+{
+    double bits = log2(n + 1);
+    return 0.7e-9 * n * bits * bits * (0.4 + 0.6 / threads);
+}
+
+const char *digits_arithmetic(void)
+{
+    return "FLINT " FLINT_VERSION;
+}
+
+/* The fractional part of 2^position x, WINDOW bits of it. */
+static double bits_behind(const arb_t x, size_t position)
+{
+    fmpz_t window;
+    fmpz_init(window);
+    arf_get_fmpz_fixed_si(window, arb_midref(x), -(slong)(position + WINDOW));
+    fmpz_fdiv_r_2exp(window, window, WINDOW);
+    double value = ldexp(fmpz_get_d(window), -WINDOW);
+    fmpz_clear(window);
+    return value;
+}
+
+/* The bounds of 2^position x. */
+static double radius_behind(const arb_t x, size_t position)
+{
+    mag_t radius;
+    mag_init(radius);
+    mag_mul_2exp_si(radius, arb_radref(x), (slong)position);
+    double value = mag_get_d(radius);
+    mag_clear(radius);
+    return value;
+}
+
 /*
  * Compare the last bits that reach the decimals with the other series.  An error anywhere in the
  * sum, the division or the root changes the bits behind it, so the last ones vouch for all.
  */
-static int check_end(const mpz_t x, size_t bits, size_t n, int threads, progress *p)
+static int check_end(const arb_t x, size_t bits, progress *p)
 {
-    size_t position = (size_t)((double)n * BITS_PER_DIGIT);
-    position = position > CHECK_BITS ? position - CHECK_BITS : 0;
+    size_t position = bits > CHECK_BITS ? bits - CHECK_BITS : 0;
     position = position < bbp_reach() ? position : bbp_reach();
-    mpz_t window;
-    mpz_init(window);
-    mpz_fdiv_q_2exp(window, x, bits - position - WINDOW);
-    mpz_fdiv_r_2exp(window, window, WINDOW);
-    double ours = ldexp(mpz_get_d(window), -WINDOW), error;
-    double theirs = bbp_fraction(position, threads, &error, p);
-    mpz_clear(window);
-    double apart = fabs(ours - theirs);
-    return fmin(apart, 1 - apart) <= error ? 0 : -1;
-}
-
-/* Numbers come and go by the million: asking the system for fresh pages each time took a tenth of
- * the run. */
-static void keep_memory(void)
-{
-#ifdef __GLIBC__
-    mallopt(M_MMAP_THRESHOLD, 32 << 20);
-    mallopt(M_TRIM_THRESHOLD, 1 << 30);
-#endif
+    double error, theirs = bbp_fraction(position, &error, p);
+    double apart = fabs(bits_behind(x, position) - theirs);
+    return fmin(apart, 1 - apart) <= error + radius_behind(x, position) ? 0 : -1;
 }
 
 /* The time since *last, which becomes now. */
@@ -66,49 +78,49 @@ static double lap(double *last)
     return *last - before;
 }
 
-/* x is pi 2^bits and is used up. */
-static char *convert(mpz_t x, size_t made, int threads, progress *p, const char **why)
+/* 1: done; 0: the precision leaves a decimal open; -1: *why. */
+static int attempt(char *out, size_t n, slong bits, progress *p, double seconds[DIGITS_PHASES],
+                   const char **why)
 {
-    char *out = malloc(made);
+    double last = digits_clock();
+    arb_t pi;
+    arb_init(pi);
+    progress_begin(p, DIGITS_COMPUTING);
+    arb_const_pi(pi, bits + 2);
+    flint_cleanup(); /* it keeps a copy */
+    seconds[DIGITS_COMPUTING] = lap(&last);
+    progress_begin(p, DIGITS_CHECKING);
+    int status = check_end(pi, (size_t)decimals_bits(n), p);
+    seconds[DIGITS_CHECKING] = lap(&last);
+    if (status != 0) {
+        *why = "the check by the series of Bailey, Borwein and Plouffe failed: nothing is written";
+    } else {
+        progress_begin(p, DIGITS_CONVERTING);
+        status = decimals_of(out, pi, n) == 0;
+        seconds[DIGITS_CONVERTING] = lap(&last);
+    }
+    arb_clear(pi);
+    return status;
+}
+
+char *digits_of_pi(size_t n, int guard, int threads, progress *p, double seconds[DIGITS_PHASES],
+                   const char **why)
+{
+    char *out = malloc(decimals_room(n));
     if (out == NULL) {
         *why = "out of memory";
         return NULL;
     }
-    mpz_fdiv_r_2exp(x, x, radix_bits(made));
-    if (radix_decimals(out, x, made, threads, p) != 0) {
-        *why = "a run of nines is too long for the precision: ask for another number of digits";
+    /* FLINT waits for ever for threads that the system refuses. */
+    flint_set_num_threads(threads < POOL_MAX ? threads : POOL_MAX);
+    int status = 0;
+    for (slong spare = guard; status == 0; spare *= 2) {
+        status = attempt(out, n, decimals_bits(n) + spare, p, seconds, why);
+    }
+    flint_cleanup_master();
+    if (status < 0) {
         free(out);
         return NULL;
     }
-    return out;
-}
-
-char *digits_of_pi(size_t n, int threads, progress *p, double seconds[DIGITS_PHASES],
-                   const char **why)
-{
-    size_t made = radix_round(n), bits = radix_bits(made);
-    double last = digits_clock();
-    keep_memory();
-    if (multiply_prepare(bits / 2 * 5) != 0) {
-        *why = "out of memory";
-        return NULL;
-    }
-    mpz_t x;
-    mpz_init(x);
-    progress_begin(p, DIGITS_COMPUTING);
-    chudnovsky_pi(x, bits, threads, p);
-    seconds[DIGITS_COMPUTING] = lap(&last);
-    progress_begin(p, DIGITS_CHECKING);
-    char *out = NULL;
-    if (check_end(x, bits, n, threads, p) != 0) {
-        *why = "the check by the series of Bailey, Borwein and Plouffe failed: nothing is written";
-    } else {
-        seconds[DIGITS_CHECKING] = lap(&last);
-        progress_begin(p, DIGITS_CONVERTING);
-        out = convert(x, made, threads, p, why);
-        seconds[DIGITS_CONVERTING] = lap(&last);
-    }
-    mpz_clear(x);
-    multiply_release();
     return out;
 }

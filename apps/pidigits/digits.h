@@ -14,17 +14,23 @@ typedef enum digits_phase {
     DIGITS_PHASES
 } digits_phase;
 
+enum { DIGITS_GUARD = 64 }; /* bits: never yet too few */
+
 /*
- * The first n decimals behind "3.", n >= 1, as characters, not terminated; to be freed.
- * seconds[phase] is set for the first three phases.  NULL with *why set: out of memory, or a check
- * has failed.
+ * The first n decimals behind "3.", n >= 1, as characters, not terminated; to be freed.  guard, at
+ * least 1: bits of precision to spare; where they leave the last decimal open, all is done again
+ * with twice as many.  seconds[phase] is set for the first three phases; of these only checking
+ * counts thousandths.  NULL with *why set: out of memory, or the check has failed.
  */
-char *digits_of_pi(size_t n, int threads, progress *p, double seconds[DIGITS_PHASES],
+char *digits_of_pi(size_t n, int guard, int threads, progress *p, double seconds[DIGITS_PHASES],
                    const char **why);
 
-/* Bytes of memory that n decimals take at most, about. */
+/* Bytes of memory that n decimals take at most, about; and seconds to compute them, a guess. */
 double digits_memory(double n);
+double digits_guess(double n, int threads);
 
 double digits_clock(void); /* seconds, monotonic */
+
+const char *digits_arithmetic(void); /* who does it, for people */
 
 #endif

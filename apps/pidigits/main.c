@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* GMP ends the program by itself when memory runs out; a limit on file sizes should be an error
+/* FLINT ends the program by itself when memory runs out; a limit on file sizes should be an error
  * like others. */
 static int work_in(const options *o, store *s)
 {

@@ -3,7 +3,6 @@
 #include "cli.h"
 #include "cores.h"
 #include "digits.h"
-#include "multiply.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -170,7 +169,7 @@ static int write_files(work *w, const char *digits, progress *p)
     return 0;
 }
 
-static void say_times(const double seconds[DIGITS_PHASES], int threads, const char *arithmetic)
+static void say_times(const double seconds[DIGITS_PHASES], int threads)
 {
     struct rusage use;
     getrusage(RUSAGE_SELF, &use);
@@ -178,8 +177,8 @@ static void say_times(const double seconds[DIGITS_PHASES], int threads, const ch
         "%.1f s on %d thread%s (%s): computed in %.1f, checked %.1f, converted %.1f, written %.1f; "
         "%.2f GiB\n",
         seconds[0] + seconds[1] + seconds[2] + seconds[3], threads, threads == 1 ? "" : "s",
-        arithmetic, seconds[DIGITS_COMPUTING], seconds[DIGITS_CHECKING], seconds[DIGITS_CONVERTING],
-        seconds[DIGITS_WRITING], (double)use.ru_maxrss / (1 << 20));
+        digits_arithmetic(), seconds[DIGITS_COMPUTING], seconds[DIGITS_CHECKING],
+        seconds[DIGITS_CONVERTING], seconds[DIGITS_WRITING], (double)use.ru_maxrss / (1 << 20));
 }
 
 static int compute_and_write(work *w, watch *watcher, progress *p)
@@ -189,8 +188,8 @@ static int compute_and_write(work *w, watch *watcher, progress *p)
     cores_widen(w->o->threads);
     int threads = w->o->threads > 0 ? w->o->threads : cores_allowed();
     size_t n = (size_t)(w->o->files * w->o->per_file);
-    watch_draw(watcher, n);
-    char *digits = digits_of_pi(n, threads, p, seconds, &why);
+    watch_draw(watcher, n, threads);
+    char *digits = digits_of_pi(n, DIGITS_GUARD, threads, p, seconds, &why);
     if (digits == NULL) {
         cli_error(PROGRAM, "%s", why);
         return -1;
@@ -202,7 +201,7 @@ static int compute_and_write(work *w, watch *watcher, progress *p)
     seconds[DIGITS_WRITING] = digits_clock() - before;
     if (status == 0 && !w->o->quiet) {
         watch_stop(watcher);
-        say_times(seconds, threads, multiply_name());
+        say_times(seconds, threads);
     }
     return status;
 }

@@ -8,8 +8,7 @@
 
 enum { FILES_MAX = 9999, THREADS_MAX = 1024 };
 
-static const uint64_t DIGITS_MAX =
-    10000000000u; /* in all; the arithmetic's sizes are meant for these */
+static const uint64_t DIGITS_MAX = 10000000000u; /* in all: no machine has memory for more */
 
 enum { FILES = 256, PER_FILE, DIR_, LAYOUT, THREADS, VERIFY, FORCE };
 

@@ -19,6 +19,7 @@ typedef struct watch {
     const store *store;
     const progress *progress;
     uint64_t digits;
+    int threads;
     int quiet;
     sigset_t signals;
     atomic_int on; /* draw */
@@ -29,7 +30,7 @@ typedef struct watch {
 
 /* Before any other thread is started: they inherit the signal mask.  0, or an errno value. */
 int watch_start(watch *w, const store *s, const progress *p, int quiet);
-void watch_draw(watch *w, uint64_t digits); /* the computation begins */
-void watch_stop(watch *w);                  /* the bar is gone; any number of times */
+void watch_draw(watch *w, uint64_t digits, int threads); /* the computation begins */
+void watch_stop(watch *w);                               /* the bar is gone; any number of times */
 
 #endif
