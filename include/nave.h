@@ -271,7 +271,8 @@ typedef struct nave_policy {
     size_t window;      /* chunks that may be with an engine at once; 0: chosen while running */
     const int *engines; /* these ranks only (copied); NULL: all engines */
     size_t engine_count;
-    size_t backlog; /* nave_map_from(): results that may wait to be read; 0: 65536 */
+    size_t backlog; /* nave_map_from(): results that may wait to be read; 0: 65536, or as many of
+                     *   out_size as make 64 MiB, but two for each engine at least */
     int discard;    /* nave_map_from(): results are dropped as they come; of failures what
                      *   nave_failed() and nave_digest() say is kept */
 } nave_policy;

@@ -12,7 +12,8 @@ enum {
     CHUNK_BYTES_LARGE = 4 << 20, /* of inputs in a transfer */
     CHUNK_TASKS = 16 * 1024,
     SOURCE_CHUNK = 256,
-    BACKLOG = 65536
+    BACKLOG = 65536,
+    BACKLOG_BYTES = 64 << 20 /* of results, where the caller left it to us */
 };
 
 /* ----------------------------------------------------------------------------------- start, end */
@@ -29,10 +30,15 @@ static uint64_t max_chunk(const struct nv_future_spec *spec)
     return chunk < 1 ? 1 : chunk > CHUNK_TASKS ? CHUNK_TASKS : chunk;
 }
 
+/* See nave_policy.  Large results must not fill the hub's memory; engines must not run dry. */
 static uint64_t backlog_of(const nave_future *future)
 {
-    size_t backlog = future->view->policy.backlog;
-    return backlog > 0 ? backlog : BACKLOG;
+    size_t backlog = future->view->policy.backlog, size = future->output.size;
+    size_t least = 2 * future->view->count;
+    if (backlog > 0)
+        return backlog;
+    backlog = size > BACKLOG_BYTES / BACKLOG ? BACKLOG_BYTES / size : BACKLOG;
+    return backlog > least ? backlog : least;
 }
 
 static void sched_add(nave_future *future, const struct nv_future_spec *spec,

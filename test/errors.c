@@ -101,9 +101,14 @@ static void check_results(void)
 
 static void check_text(const char *text)
 {
-    const char *const parts[] = {"37 of 1000 tasks failed", "30 x \"no such file\" (code 2",
-                                 "5 x \"task late is cursed\"", "2 x \"task early is cursed\"",
-                                 "first 17", "3-4", "990-994", "50"};
+    const char *const parts[] = {"37 of 1000 tasks failed",
+                                 "30 x \"no such file\" (code 2",
+                                 "5 x \"task late is cursed\"",
+                                 "2 x \"task early is cursed\"",
+                                 "first 17",
+                                 "3-4",
+                                 "990-994",
+                                 "50"};
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
         ranks_check(strstr(text, parts[i]) != NULL, __FILE__, __LINE__, "no '%s' in '%s'", parts[i],
                     text);
@@ -150,10 +155,10 @@ static void check_records(nave_future *future)
         NEED_OK(nave_task_record(future, (size_t)i, &record));
         NEED(record.state == (failed ? NAVE_FAILED : NAVE_SUCCEEDED) && record.attempts == 1);
         NEED(record.code == (no_file(i) ? 2 : cursed(i) ? NAVE_ETASK : 0));
-        NEED(strcmp(record.message, no_file(i)              ? "no such file"
-                                    : !cursed(i)            ? ""
-                                    : i < 500               ? "task early is cursed"
-                                                            : "task late is cursed") == 0);
+        NEED(strcmp(record.message, no_file(i)   ? "no such file"
+                                    : !cursed(i) ? ""
+                                    : i < 500    ? "task early is cursed"
+                                                 : "task late is cursed") == 0);
         NEED(record.engine >= 0 && record.host[0] != '\0');
         NEED(GIVES(failed ? NAVE_ETASK : NAVE_OK, nave_result(future, (size_t)i, &data, NULL)));
         NEED(failed ? data == &in : *(const int *)data == i + 5);
@@ -325,9 +330,12 @@ static void test_the_farm_goes_on(void **state)
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_37_of_1000),         cmocka_unit_test(test_the_same_of_a_future),
-        cmocka_unit_test(test_codes_without_text), cmocka_unit_test(test_contradictions),
-        cmocka_unit_test(test_texts),              cmocka_unit_test(test_many_texts),
+        cmocka_unit_test(test_37_of_1000),
+        cmocka_unit_test(test_the_same_of_a_future),
+        cmocka_unit_test(test_codes_without_text),
+        cmocka_unit_test(test_contradictions),
+        cmocka_unit_test(test_texts),
+        cmocka_unit_test(test_many_texts),
         cmocka_unit_test(test_the_farm_goes_on),
     };
     int failed;

@@ -197,8 +197,8 @@ static void lists_hub(nave *ctx)
         list[engines++] = ranks_engine(j);
         with += has("odd_ranks", ranks_engine(j));
     }
-    NEED_OK(nave_balanced(
-        ctx, &(nave_policy){.engines = list, .engine_count = (size_t)engines}, &view));
+    NEED_OK(nave_balanced(ctx, &(nave_policy){.engines = list, .engine_count = (size_t)engines},
+                          &view));
     CHECK(nave_map(view, "odd_ranks", NULL, 0, out, sizeof *out, N) ==
           (with > 0 ? NAVE_OK : NAVE_EKERNEL));
     for (int i = 0; i < N && with > 0; i++)

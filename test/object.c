@@ -178,8 +178,8 @@ static void order_hub(nave *ctx)
         nave_view_free(one);
     }
     NEED_OK(nave_direct(ctx, list, (size_t)m, &views[0]));
-    NEED_OK(nave_balanced(ctx, &(nave_policy){.engines = list, .engine_count = (size_t)m},
-                          &views[1]));
+    NEED_OK(
+        nave_balanced(ctx, &(nave_policy){.engines = list, .engine_count = (size_t)m}, &views[1]));
     for (int v = 0; v < 2; v++) {
         NEED_OK(nave_pull(views[v], "rank", &future));
         for (int j = 0; j < m; j++) {
@@ -339,9 +339,9 @@ static void test_pull_while_it_changes(void **state)
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_push_and_pull),     cmocka_unit_test(test_nothing_stays),
-        cmocka_unit_test(test_order_of_the_view), cmocka_unit_test(test_what_is_not_there),
-        cmocka_unit_test(test_scatter_and_gather), cmocka_unit_test(test_objects_in_kernels),
+        cmocka_unit_test(test_push_and_pull),         cmocka_unit_test(test_nothing_stays),
+        cmocka_unit_test(test_order_of_the_view),     cmocka_unit_test(test_what_is_not_there),
+        cmocka_unit_test(test_scatter_and_gather),    cmocka_unit_test(test_objects_in_kernels),
         cmocka_unit_test(test_pull_while_it_changes),
     };
     int failed;

@@ -50,7 +50,8 @@ static void works(nave *ctx)
     check_squares(in, out);
 }
 
-/* ------------------------------------------------------------------------------------------ runs */
+/* ------------------------------------------------------------------------------------------ runs
+ */
 
 static int give(nave *ctx, void *arg)
 {
@@ -115,7 +116,8 @@ static void test_status(void **state)
     ranks_agree();
 }
 
-/* ---------------------------------------------------------------------------------- communicators */
+/* ---------------------------------------------------------------------------------- communicators
+ */
 
 static void farm_over(MPI_Comm comm)
 {
@@ -168,7 +170,8 @@ static void test_comm_is_duplicated(void **state)
     ranks_agree();
 }
 
-/* -------------------------------------------------------------------------------- several at once */
+/* -------------------------------------------------------------------------------- several at once
+ */
 
 enum { FARMS = 3 };
 
@@ -180,8 +183,8 @@ static void several_hub(nave *ctx[FARMS])
     fill(in, out[0]);
     for (int f = 0; f < FARMS; f++) {
         NEED_OK(nave_balanced(ctx[f], NULL, &view[f]));
-        NEED_OK(nave_map_start(view[f], "square", in, sizeof *in, out[f], sizeof **out, N,
-                               &future[f]));
+        NEED_OK(
+            nave_map_start(view[f], "square", in, sizeof *in, out[f], sizeof **out, N, &future[f]));
     }
     for (int f = FARMS - 1; f >= 0; f--) { /* waited for in another order */
         NEED_OK(nave_wait(future[f], -1));
@@ -239,8 +242,8 @@ static void test_hubs_of_each_other(void **state)
     for (int f = 0; f < 2 && ranks.size > 1; f++)
         if (nave_is_hub(ctx[f])) {
             GIVES(NAVE_OK, nave_balanced(ctx[f], NULL, &view));
-            GIVES(NAVE_OK, nave_map_start(view, "square", in, sizeof *in, out, sizeof *out, N,
-                                          &future));
+            GIVES(NAVE_OK,
+                  nave_map_start(view, "square", in, sizeof *in, out, sizeof *out, N, &future));
         }
     for (int all = 0, mine; !all;) { /* until both maps are complete */
         rc[0] = nave_turn(ctx[0]);
@@ -257,7 +260,8 @@ static void test_hubs_of_each_other(void **state)
     ranks_agree();
 }
 
-/* ------------------------------------------------------------------------------------------- wrong */
+/* ------------------------------------------------------------------------------------------- wrong
+ */
 
 /* All ranks fail alike: the same code, the same words, which hold `part`. */
 static void fails_alike(MPI_Comm comm, const nave_options *opt, int code, const char *part)
@@ -330,16 +334,18 @@ static void test_longest_name(void **state)
 
 static void test_hub_without_kernels(void **state)
 {
-    nave_options opt = ranks.rank == 0 && ranks.size > 1 ? (nave_options){0} : good;
+    const nave_options none = {0};
+    const nave_options *opt = ranks.rank == 0 && ranks.size > 1 ? &none : &good;
     (void)state;
-    ranks_farm(&opt, works);
+    ranks_farm(opt, works);
 }
 
 static void test_engines_without_kernels(void **state)
 {
-    nave_options opt = ranks.rank == 0 && ranks.size > 1 ? good : (nave_options){0};
+    const nave_options none = {0};
+    const nave_options *opt = ranks.rank == 0 && ranks.size > 1 ? &good : &none;
     (void)state;
-    fails_alike(MPI_COMM_WORLD, &opt, NAVE_EINVAL, "kernel");
+    fails_alike(MPI_COMM_WORLD, opt, NAVE_EINVAL, "kernel");
     ranks_agree();
 }
 
@@ -419,7 +425,8 @@ static void test_run_that_cannot_open(void **state)
     ranks_agree();
 }
 
-/* ------------------------------------------------------------------------------------------- roles */
+/* ------------------------------------------------------------------------------------------- roles
+ */
 
 static void check_engine_role(nave *ctx)
 {
@@ -473,8 +480,8 @@ static void hear(void *arg, int level, const char *line)
 static void test_log(void **state)
 {
     struct heard heard = {0, 0, 0};
-    nave_options opt = {.kernels = bad_tables[3].kernels, .kernel_count = 2, .log = hear,
-                        .log_arg = &heard};
+    nave_options opt = {
+        .kernels = bad_tables[3].kernels, .kernel_count = 2, .log = hear, .log_arg = &heard};
     nave *ctx;
     (void)state;
     GIVES(NAVE_EINVAL, nave_open(MPI_COMM_WORLD, &opt, &ctx));

@@ -1,8 +1,8 @@
 /* ranks - what the cmocka tests that run on several ranks have in common.
  *
  * Every rank runs the same tests.  A check that fails is noted and the rank goes on, so nobody is
- * left waiting in a collective; at its end a test calls ranks_agree(), and cmocka on rank 0 hears
- * of the failures of all.  Only rank 0 prints.
+ * left waiting in a collective; at its end a test calls ranks_agree(), and cmocka gets the same
+ * verdict on all ranks.  Only rank 0 prints.
  */
 #ifndef TEST_RANKS_H
 #define TEST_RANKS_H
@@ -38,8 +38,10 @@ static struct ranks ranks;
 /* The same, and returns from the (void) function. */
 #define NEED(x)                                                                                    \
     do {                                                                                           \
-        if (!CHECK(x))                                                                             \
+        if (!(x)) {                                                                                \
+            ranks_check(false, __FILE__, __LINE__, "%s", #x);                                      \
             return;                                                                                \
+        }                                                                                          \
     } while (0)
 #define NEED_OK(call)                                                                              \
     do {                                                                                           \
@@ -70,6 +72,15 @@ static inline bool ranks_gives(int got, int expected, const char *file, int line
                        nave_error_name(expected));
 }
 
+/* Equal to the last bit. */
+static inline bool ranks_same(double a, double b)
+{
+    uint64_t bits[2];
+    memcpy(&bits[0], &a, sizeof a);
+    memcpy(&bits[1], &b, sizeof b);
+    return bits[0] == bits[1];
+}
+
 static inline void ranks_init(int *argc, char ***argv)
 {
     int level;
@@ -98,8 +109,7 @@ static inline void ranks_agree(void)
     ranks.failures = 0;
     memset(ranks.first, 0, sizeof ranks.first);
     ranks.ctx = NULL;
-    if (ranks.rank == 0)
-        assert_int_equal(failures, 0);
+    assert_int_equal(failures, 0); /* on all: a test that goes on must go on everywhere */
 }
 
 /* A crash ends the job at once, instead of leaving the other ranks to the time limit. */
@@ -149,8 +159,8 @@ static inline void ranks_sleep(double seconds)
         continue;
 }
 
-/* A row of numbers that looks random and is the same everywhere (Steele, Lea, Flood: Fast splittable
- * pseudorandom number generators, OOPSLA 2014). */
+/* A row of numbers that looks random and is the same everywhere (Steele, Lea, Flood: Fast
+ * splittable pseudorandom number generators, OOPSLA 2014). */
 static inline uint64_t ranks_random(uint64_t *state)
 {
     uint64_t z = *state += 0x9e3779b97f4a7c15u;

@@ -172,11 +172,11 @@ static int bulky(nave_task *task, const void *in, size_t in_size, void *out, siz
 }
 
 static const nave_kernel kernels[] = {
-    NAVE_KERNEL(unsigneds), {"unsigneds_added", unsigneds_added, NAVE_ACCUMULATES},
-    NAVE_KERNEL(doubles),   {"doubles_added", doubles_added, NAVE_ACCUMULATES},
-    NAVE_KERNEL(affines),   NAVE_KERNEL(pairs),
-    NAVE_KERNEL(spans),     NAVE_KERNEL(fails_at_13),
-    NAVE_KERNEL(bulky),     NAVE_KERNEL(wrong_output),
+    NAVE_KERNEL(unsigneds),      {"unsigneds_added", unsigneds_added, NAVE_ACCUMULATES},
+    NAVE_KERNEL(doubles),        {"doubles_added", doubles_added, NAVE_ACCUMULATES},
+    NAVE_KERNEL(affines),        NAVE_KERNEL(pairs),
+    NAVE_KERNEL(spans),          NAVE_KERNEL(fails_at_13),
+    NAVE_KERNEL(bulky),          NAVE_KERNEL(wrong_output),
     NAVE_KERNEL(until_cancelled)};
 
 static nave_op ops[] = {{"compose", MPI_OP_NULL}, {"halve", MPI_OP_NULL}};
@@ -186,7 +186,8 @@ static nave_options opt = {.kernels = kernels,
                            .ops = ops,
                            .op_count = 2};
 
-/* ----------------------------------------------------------------------------- integers, exactly */
+/* ----------------------------------------------------------------------------- integers, exactly
+ */
 
 static unsigned combine(MPI_Op op, unsigned x, unsigned y)
 {
@@ -227,8 +228,8 @@ static void check_unsigneds(nave_view *view, const char *kernel, MPI_Op op, size
 
 static void unsigneds_hub(nave *ctx)
 {
-    const MPI_Op all[] = {MPI_SUM,  MPI_PROD, MPI_MAX,  MPI_MIN, MPI_LAND,
-                          MPI_LOR,  MPI_LXOR, MPI_BAND, MPI_BOR, MPI_BXOR};
+    const MPI_Op all[] = {MPI_SUM, MPI_PROD, MPI_MAX,  MPI_MIN, MPI_LAND,
+                          MPI_LOR, MPI_LXOR, MPI_BAND, MPI_BOR, MPI_BXOR};
     const size_t counts[] = {1, 2, 17, 1000, 30000};
     nave_view *views[2];
     NEED_OK(nave_balanced(ctx, NULL, &views[0]));
@@ -276,7 +277,8 @@ static void test_places_of_extremes(void **state)
     ranks_farm(&opt, pairs_hub);
 }
 
-/* ------------------------------------------------------------------------------ doubles, bit by bit */
+/* ------------------------------------------------------------------------------ doubles, bit by
+ * bit */
 
 /* Tasks in a block, by the rule in nave.h. */
 static size_t block_of(size_t n, size_t size, size_t chunk)
@@ -309,7 +311,7 @@ static void check_doubles(nave_view *view, const char *kernel, size_t n, size_t 
           nave_map_reduce(view, kernel, in, sizeof *in, n, acc, COUNT, MPI_DOUBLE, MPI_SUM));
     for (size_t k = 0; k < COUNT; k++) {
         double expected = fold_doubles(n, k, block_of(n, sizeof acc, chunk));
-        ranks_check(memcmp(&expected, &acc[k], sizeof expected) == 0, __FILE__, __LINE__,
+        ranks_check(ranks_same(expected, acc[k]), __FILE__, __LINE__,
                     "%s of %zu, chunk %zu: %a, not %a", kernel, n, chunk, acc[k], expected);
     }
     free(in);
@@ -352,7 +354,8 @@ static void test_doubles_on_a_direct_view(void **state)
     ranks_farm(&opt, direct_hub);
 }
 
-/* --------------------------------------------------------------------- operations of the caller's */
+/* --------------------------------------------------------------------- operations of the caller's
+ */
 
 static void compose_hub(nave *ctx)
 {
@@ -455,11 +458,10 @@ static void derived_hub(nave *ctx)
     for (int how = 0; how < 8; how++) {
         double acc[ELEMENTS * SPAN];
         MPI_Datatype type = span_type(how);
-        GIVES(NAVE_OK,
-              nave_map_reduce(view, "spans", NULL, 0, n, acc, ELEMENTS, type, ops[1].op));
+        GIVES(NAVE_OK, nave_map_reduce(view, "spans", NULL, 0, n, acc, ELEMENTS, type, ops[1].op));
         for (size_t k = 0; k < ELEMENTS * SPAN; k += 2) {
             double expected = fold_halves(n, k, block_of(n, sizeof acc, 0));
-            ranks_check(memcmp(&expected, &acc[k], sizeof expected) == 0, __FILE__, __LINE__,
+            ranks_check(ranks_same(expected, acc[k]), __FILE__, __LINE__,
                         "type %d, element %zu: %a, not %a", how, k, acc[k], expected);
         }
         MPI_Type_free(&type);
@@ -472,7 +474,8 @@ static void test_derived_types(void **state)
     ranks_farm(&opt, derived_hub);
 }
 
-/* ------------------------------------------------------------------------------------------- wrong */
+/* ------------------------------------------------------------------------------------------- wrong
+ */
 
 static void wrong_hub(nave *ctx)
 {
@@ -501,10 +504,10 @@ static void wrong_hub(nave *ctx)
     GIVES(NAVE_ETYPE, REDUCE("unsigneds", 5, 2, type, MPI_SUM));
     GIVES(NAVE_ETYPE, REDUCE("unsigneds", 5, COUNT, MPI_UNSIGNED, MPI_MAXLOC));
     GIVES(NAVE_ETYPE, nave_map_reduce(view, "doubles", NULL, 0, 5, &d, 1, MPI_DOUBLE, MPI_BOR));
-    GIVES(NAVE_EINVAL, nave_map_reduce(view, "unsigneds", NULL, 0, 5, NULL, 1, MPI_UNSIGNED,
-                                       MPI_SUM));
-    GIVES(NAVE_EINVAL, nave_map_reduce(view, "unsigneds", NULL, 4, 5, acc, 1, MPI_UNSIGNED,
-                                       MPI_SUM));
+    GIVES(NAVE_EINVAL,
+          nave_map_reduce(view, "unsigneds", NULL, 0, 5, NULL, 1, MPI_UNSIGNED, MPI_SUM));
+    GIVES(NAVE_EINVAL,
+          nave_map_reduce(view, "unsigneds", NULL, 4, 5, acc, 1, MPI_UNSIGNED, MPI_SUM));
     NEED_OK(REDUCE("unsigneds", 0, COUNT, MPI_UNSIGNED, MPI_SUM));
     NEED_OK(REDUCE("unsigneds", 0, COUNT, MPI_UNSIGNED, MPI_MAX));
     NEED_OK(REDUCE("unsigneds", 100, 0, MPI_UNSIGNED, MPI_SUM));
@@ -551,17 +554,17 @@ static void test_operation_that_engines_lack(void **state)
     ranks_farm(&own, unknown_to_engines_hub);
 }
 
-/* ------------------------------------------------------------------------------------------- large */
+/* ------------------------------------------------------------------------------------------- large
+ */
 
 /* Results that need several pieces on their way: 4 MiB go in one. */
 static void large_hub(nave *ctx)
 {
     enum { LARGE = 1100000 };
     const size_t n = 21;
-    unsigned *u = malloc(LARGE * sizeof *u);
-    double *d = malloc(LARGE * sizeof *d);
+    static unsigned u[LARGE];
+    static double d[LARGE];
     nave_view *view;
-    NEED(u != NULL && d != NULL);
     NEED_OK(nave_balanced(ctx, NULL, &view));
     NEED_OK(nave_map_reduce(view, "unsigneds", NULL, 0, n, u, LARGE, MPI_UNSIGNED, MPI_SUM));
     NEED_OK(nave_map_reduce(view, "doubles_added", NULL, 0, n, d, LARGE, MPI_DOUBLE, MPI_SUM));
@@ -570,10 +573,8 @@ static void large_hub(nave *ctx)
         unsigned sum = 0;
         for (size_t i = 0; i < n; i++)
             sum += unsigned_of(i, k);
-        NEED(u[k] == sum && memcmp(&d[k], &expected, sizeof expected) == 0);
+        NEED(u[k] == sum && ranks_same(d[k], expected));
     }
-    free(u);
-    free(d);
 }
 
 static void test_results_of_several_pieces(void **state)
@@ -582,7 +583,8 @@ static void test_results_of_several_pieces(void **state)
     ranks_farm(&opt, large_hub);
 }
 
-/* -------------------------------------------------------------------------------- among other work */
+/* -------------------------------------------------------------------------------- among other work
+ */
 
 /* Every third engine reduces; the others are busy with what does not end. */
 static void subset_hub(nave *ctx)
@@ -628,10 +630,9 @@ static int endless_source(void *arg, size_t index, const void **in, size_t *in_s
 static void among_others_hub(nave *ctx)
 {
     enum { BYTES = 200000, N = 100 };
-    unsigned char *out = malloc((size_t)BYTES * N);
+    static unsigned char out[BYTES * N];
     nave_view *view, *dropping;
     nave_future *map, *endless;
-    NEED(out != NULL);
     NEED_OK(nave_balanced(ctx, NULL, &view));
     NEED_OK(nave_balanced(ctx, &(nave_policy){.discard = 1}, &dropping));
     NEED_OK(nave_map_from(dropping, "bulky", endless_source, NULL, 100000, &endless));
@@ -646,7 +647,6 @@ static void among_others_hub(nave *ctx)
     CHECK(nave_test(endless) == 0);
     nave_future_free(endless);
     nave_future_free(map);
-    free(out);
 }
 
 static void test_among_other_futures(void **state)

@@ -254,8 +254,8 @@ static void both_hub(nave *ctx)
     NEED_OK(nave_map_start(all, "tell", values, sizeof *values, answers[1], sizeof **answers, N,
                            &direct));
     for (int i = 0; i < 40; i++)
-        NEED_OK(nave_apply(i % 2 ? one : farm, "tell", &i, sizeof i, sizeof(struct told),
-                           &singles[i]));
+        NEED_OK(
+            nave_apply(i % 2 ? one : farm, "tell", &i, sizeof i, sizeof(struct told), &singles[i]));
     nave_view_free(farm); /* the futures go on */
     nave_view_free(all);
     nave_view_free(one);
