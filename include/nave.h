@@ -10,8 +10,8 @@
  * how they are placed.  A call on a view returns a *future*: the tasks of that call (numbered from
  * 0), their states and their results.
  *
- *     static int square(nave_task *task, const void *in, size_t in_size, void *out, size_t
- * out_size)
+ *     static int square(nave_task *task, const void *in, size_t in_size,
+ *                       void *out, size_t out_size)
  *     {
  *         *(double *)out = *(const double *)in * *(const double *)in;
  *         return 0;
@@ -39,17 +39,15 @@
  * Progress.  The hub works inside Nave calls (nave_wait and its kin, nave_turn) and, briefly, in
  *     each call that submits.  Between them engines go on with what they hold, no further.
  * Memory.  Sizes are bytes in size_t; 0 and more than 4 GiB are plain cases.  Inputs and outputs
- * are raw bytes, copied between processes of one architecture. Clean hands.  The library never
- * initialises or finalises MPI, exits, aborts, prints, or installs a signal handler.  It works on a
- * duplicate of the communicator, with MPI_ERRORS_RETURN set.
+ *     are raw bytes, copied between processes of one architecture.
+ * Clean hands.  The library never initialises or finalises MPI, exits, aborts, prints, or installs
+ *     a signal handler.  It works on a duplicate of the communicator, with MPI_ERRORS_RETURN set.
  */
 #ifndef NAVE_H
 #define NAVE_H
 
 #if defined(__cplusplus) && !defined(OMPI_SKIP_MPICXX)
-#define OMPI_SKIP_MPICXX                                                                           \
-    1 /* MPI's withdrawn C++ classes are not wanted here, nor their warnings                       \
-       */
+#define OMPI_SKIP_MPICXX 1 /* MPI's withdrawn C++ classes are not wanted, nor their warnings */
 #endif
 #include <mpi.h>
 #include <stddef.h>
@@ -120,8 +118,9 @@ NAVE_API const char *nave_version(void);
  *
  * in, in_size    the input; read-only, gone after the return.  Within a map, inputs are aligned as
  *                elements of the caller's array are; all others to 16 bytes.
- * out, out_size  room for the result, zero-filled, aligned likewise.  What the call on the view
- *                said; a result of another size is made by nave_output().
+ * out, out_size  room for the result, zero-filled, aligned as an element of an array of such results
+ *                is.  What the call on the view said; a result of another size is made by
+ *                nave_output().
  * return         0, or a code of the kernel's choice: the task has then failed, and nothing else.
  *
  * Kernels run on engines, one at a time, in the process and thread that called nave_serve().  They
@@ -189,7 +188,7 @@ typedef struct nave_op {
 typedef struct nave_counts nave_counts;
 typedef void nave_progress_fn(void *arg, const nave_counts *counts);
 
-enum nave_log_level { NAVE_LOG_ERROR = 1, NAVE_LOG_WARNING, NAVE_LOG_INFO };
+enum nave_log_level { NAVE_LOG_ERROR = 1, NAVE_LOG_WARNING };
 typedef void nave_log_fn(void *arg, int level, const char *line);
 
 /* All zero is the default.  The struct and what it points to is read by nave_open() only, except
@@ -220,8 +219,9 @@ NAVE_API void nave_log_stderr(void *arg, int level, const char *line);
  *
  * NAVE_EDISAGREE    ranks with different versions of the library
  * NAVE_ELAUNCH      N single ranks where one job of N ranks was meant (the launcher of another
- * MPI), or not as many as opt->ranks says NAVE_EINVAL       a bad kernel table (empty, long or
- * doubled name; no function), an intercommunicator, no engine with any kernel */
+ *                   MPI), or not as many as opt->ranks says
+ * NAVE_EINVAL       a bad table (empty, long or doubled name, no function, unknown flags), an
+ *                   intercommunicator, no engine with any kernel */
 NAVE_API int nave_open(MPI_Comm comm, const nave_options *opt, nave **ctx);
 
 /* Engines: runs tasks until the hub closes the context, then returns the status that the hub gave
@@ -259,7 +259,7 @@ NAVE_API const char *nave_host(const nave *ctx, int rank);
 /* ---------------------------------------------------------------------------------------- views */
 
 /* A direct view: tasks go to named engines.  `engines` lists n different ranks in the view's order;
- * NULL and 0 mean all engines in order of rank.  apply makes one task for each engine; map gives
+ * NULL and 0 mean all engines in order of rank (a list of none is NAVE_EINVAL).  apply makes one task for each engine; map gives
  * each a block of neighbouring tasks, engine j of m those from j*n/m up to (j+1)*n/m.
  * NAVE_EENGINE: a rank that is no engine. */
 NAVE_API int nave_direct(nave *ctx, const int *engines, size_t n, nave_view **view);
@@ -348,7 +348,7 @@ NAVE_API int nave_map_reduce(nave_view *view, const char *kernel, const void *in
  * NAVE_EUNREAD, will not finish unless its results are read. */
 NAVE_API int nave_wait(nave_future *future, double seconds);
 
-/* Waits until one of n futures is finished and stores its place.  NULL entries are passed over;
+/* Waits until one of n futures of one context is finished and stores its place.  NULL entries are passed over;
  * NAVE_EINVAL when all are.  Returns as nave_wait() would for that one. */
 NAVE_API int nave_wait_any(nave_future *const *futures, size_t n, size_t *which, double seconds);
 
@@ -368,7 +368,7 @@ struct nave_counts {
 NAVE_API void nave_count(const nave_future *future, nave_counts *counts);
 
 /* The result of task i; waits for it.  Stores where it is and its size (either may be NULL); valid
- * until the future is freed.  NAVE_ETASK or NAVE_ECANCELED when it has none; NAVE_EINVAL beyond the
+ * until the future is freed, or nave_next() has gone past it.  NAVE_ETASK or NAVE_ECANCELED when it has none; NAVE_EINVAL beyond the
  * last, or already read by nave_next(). */
 NAVE_API int nave_result(nave_future *future, size_t i, const void **data, size_t *size);
 
@@ -386,7 +386,8 @@ typedef struct nave_record {
     size_t index;
     enum nave_task_state state;
     int code;            /* of a failed task: what the kernel returned, or a NAVE_E code */
-    const char *message; /* of nave_fail(), or ""; valid until the future is freed */
+    const char *message; /* of nave_fail(), or ""; valid until the future is freed.  Of more than
+                          *   4096 different messages in one future the rest are not kept */
     int engine;          /* rank, or -1 */
     const char *host;    /* of the engine, or "" */
     int attempts;        /* how often it was handed to an engine */

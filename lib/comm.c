@@ -8,6 +8,7 @@
 enum {
     NV_AHEAD = 8,        /* receives posted ahead on a channel */
     NV_PIECE = 64 << 20, /* bytes of a transfer in one MPI message */
+    WINDOW = 64,         /* requests tested at once */
     NV_SPARE = 64,       /* empty frames kept for reuse */
     NV_TAG_FRAME = 0,    /* tags: these plus the channel */
     NV_TAG_BULK = 2
@@ -60,6 +61,7 @@ struct nv_comm {
     struct owner *owners;
     int *ended;
     size_t count, room;
+    size_t window; /* where the next look at them begins */
     size_t self_pending;
 };
 
@@ -236,16 +238,15 @@ static void request_end(struct nv_comm *comm, struct owner owner)
         transfer_end(owner.transfer);
 }
 
-/* Takes the ended requests out of the arrays first: `done` may start new transfers. */
-static void collect(struct nv_comm *comm, int ended_count)
+/* Takes the ended requests, places in comm->ended from `first` on, out of the arrays before anything
+ * else: `done` may start new transfers. */
+static void collect(struct nv_comm *comm, size_t first, int ended_count)
 {
-    size_t kept = 0;
-    struct owner few[64];
-    size_t few_count = 0;
-    assert(ended_count <= 64);
+    struct owner few[WINDOW];
+    size_t kept = first;
     for (int i = 0; i < ended_count; i++)
-        few[few_count++] = comm->owners[comm->ended[i]];
-    for (size_t i = 0; i < comm->count; i++) {
+        few[i] = comm->owners[first + (size_t)comm->ended[i]];
+    for (size_t i = first; i < comm->count; i++) {
         if (comm->requests[i] == MPI_REQUEST_NULL)
             continue;
         comm->requests[kept] = comm->requests[i];
@@ -253,7 +254,7 @@ static void collect(struct nv_comm *comm, int ended_count)
         kept++;
     }
     comm->count = kept;
-    for (size_t i = 0; i < few_count; i++)
+    for (int i = 0; i < ended_count; i++)
         request_end(comm, few[i]);
 }
 
@@ -443,21 +444,26 @@ int nv_comm_receive(struct nv_comm *comm, int rank, enum nv_channel channel, voi
     return transfer_start(comm, false, rank, channel, data, size, done, arg);
 }
 
-/* A window of requests at a time: Testsome's cost grows with their number. */
+/* A window of requests at a time, since Testsome's cost grows with their number; it moves on when
+ * nothing in it has ended, so that none hides behind others that wait. */
 int nv_comm_progress(struct nv_comm *comm)
 {
-    int ended = 0;
+    int ended = 0, rc;
+    size_t first, left;
     int something = self_progress(comm, &comm->channels[0]);
     something |= self_progress(comm, &comm->channels[1]);
     if (comm->count == 0)
         return something;
-    int window = comm->count < 64 ? (int)comm->count : 64;
-    int rc = MPI_Testsome(window, comm->requests, &ended, comm->ended, MPI_STATUSES_IGNORE);
+    first = comm->window < comm->count ? comm->window : 0;
+    left = comm->count - first;
+    rc = MPI_Testsome(left < WINDOW ? (int)left : WINDOW, comm->requests + first, &ended,
+                      comm->ended, MPI_STATUSES_IGNORE);
     if (rc != MPI_SUCCESS)
         return nv_error_mpi(comm->error, rc, "moving transfers on");
+    comm->window = ended > 0 ? first : first + WINDOW;
     if (ended <= 0)
         return something;
-    collect(comm, ended);
+    collect(comm, first, ended);
     return 1;
 }
 

@@ -8,6 +8,7 @@
 struct nave {
     MPI_Comm mpi; /* a duplicate of the caller's; MPI_COMM_NULL when opening failed */
     int rank, size;
+    bool opened; /* on all ranks */
     bool usable; /* opened, and not closed by the hub */
     struct nv_error error;
     nave_op *ops; /* a copy, with copies of the names */

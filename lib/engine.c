@@ -31,6 +31,7 @@ struct lot {
 /* A row of results of one size that waits to be put into a frame. */
 struct row {
     struct nv_results head;
+    size_t base; /* where in `data` the first result of the row is */
     uint32_t nanoseconds[ROW_TASKS];
     _Alignas(64) unsigned char data[ROW_BYTES];
 };
@@ -127,7 +128,9 @@ static int row_flush(struct nv_engine *engine)
     rc = frame_for(engine, nv_frame_results_size(&row->head));
     if (rc != NAVE_OK)
         return rc;
-    nv_frame_add_results(engine->frame, &row->head, row->nanoseconds, row->data);
+    nv_frame_add_results(engine->frame, &row->head, row->nanoseconds, row->data + row->base);
+    row->base += row->head.count * row->head.size;
+    row->head.first += row->head.count;
     row->head.count = 0;
     return NAVE_OK;
 }
@@ -208,7 +211,7 @@ static bool row_fits(const struct row *row, const struct lot *lot, uint64_t inde
     const struct nv_results *head = &row->head;
     return head->count > 0 && head->job == lot->run.job && head->first + head->count == index &&
            head->size == lot->run.out_size && head->count < ROW_TASKS &&
-           (head->count + 1) * head->size <= ROW_BYTES;
+           row->base + (head->count + 1) * head->size <= ROW_BYTES;
 }
 
 /* Room for the result of the next task: in the row, in a slot, or of its own. */
@@ -226,8 +229,9 @@ static int place_output(struct nv_engine *engine, const struct lot *lot, nave_ta
             return rc;
         row->head =
             (struct nv_results){.job = task->job, .first = task->index, .size = lot->run.out_size};
+        row->base = 0;
     }
-    task->out = row->data + row->head.count * row->head.size;
+    task->out = row->data + row->base + row->head.count * row->head.size;
     if (task->out_size > 0)
         memset(task->out, 0, task->out_size);
     return NAVE_OK;
@@ -369,6 +373,7 @@ static int run_task(struct nv_engine *engine, struct lot *lot, double *now)
     if (task->code == 0 && lot->run.flags & NV_FOLD && !row_fits(row, lot, task->index)) {
         rc = row_flush(engine);
         row->head = (struct nv_results){.job = task->job, .first = task->index};
+        row->base = 0;
     }
     if (goes_into_row(task, *now - started)) {
         if (row->head.count == 0)
@@ -522,6 +527,8 @@ static int receive_item(struct nv_engine *engine, const struct nv_item *item)
     case NV_REDUCE:
         return reduce(engine, item);
     case NV_DROP:
+        if (engine->preparing == item->control.job)
+            engine->preparing = 0;
         nv_partial_free(nv_engine_take_partial(engine, item->control.job));
         return NAVE_OK;
     case NV_CLOSE:
@@ -556,10 +563,23 @@ static int receive(struct nv_engine *engine, bool *worked)
     return rc;
 }
 
+/* The kernel that asks may run for long: what was finished before it does not wait for it.  (Its own
+ * place in the row stays where it is.) */
+static int send_finished(struct nv_engine *engine)
+{
+    double now = nv_clock() - engine->spec.origin;
+    int rc;
+    if (now - engine->sent <= FLUSH_SECONDS)
+        return NAVE_OK;
+    engine->sent = now;
+    rc = row_flush(engine);
+    return rc == NAVE_OK ? post(engine) : rc;
+}
+
 int nv_engine_cancelled(struct nv_engine *engine, uint64_t job)
 {
     bool worked;
-    if (receive(engine, &worked) != NAVE_OK)
+    if (send_finished(engine) != NAVE_OK || receive(engine, &worked) != NAVE_OK)
         return 1;
     return engine->first != NULL && engine->first->run.job == job && engine->first->cancelled;
 }

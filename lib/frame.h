@@ -16,10 +16,11 @@
 
 enum {
     NV_ALIGN = 16,
-    NV_FRAME_ROOM = 64 * 1024, /* bytes in a frame at most */
-    NV_INLINE_MAX = 16 * 1024, /* one input or result up to here travels within the frame */
-    NV_MESSAGE_MAX = 1024,     /* bytes of a failure's message */
-    NV_EXTRA_MAX = 16 * 1024,  /* bytes of a run's extra part */
+    NV_FRAME_ROOM = 64 * 1024,     /* bytes in a frame at most */
+    NV_INLINE_MAX = 16 * 1024,     /* one input or result up to here travels within the frame */
+    NV_RUN_INLINE_MAX = 32 * 1024, /* the inputs of one run likewise */
+    NV_MESSAGE_MAX = 1024,         /* bytes of a failure's message */
+    NV_EXTRA_MAX = 16 * 1024,      /* bytes of a run's extra part */
 };
 
 enum nv_item_kind {
@@ -38,7 +39,7 @@ enum nv_item_kind {
 enum nv_item_flag {
     NV_BULK = 1,   /* the data follows in transfers of its own */
     NV_SHARED = 2, /* one input for all tasks of the run */
-    NV_FOLD = 4    /* results are folded on the engine; extra: how (see reduce.h) */
+    NV_FOLD = 4    /* results are folded on the engine; extra: how (see fold.h) */
 };
 
 struct nv_run {

@@ -111,6 +111,7 @@ static nave_future *future_new(const struct nv_future_spec *spec, uint32_t kerne
     future->output = spec->output;
     future->kernel = kernel;
     future->flags = spec->flags;
+    future->blocking = spec->blocking;
     future->count = spec->count;
     future->open = spec->input.kind == NV_IN_SOURCE;
     future->limit = backlog_of(future);
@@ -215,7 +216,7 @@ static int send_run(nave_future *future, int engine, struct nv_run *run, const v
     if (sending == NULL)
         return nv_error_set(&hub->ctx->error, NAVE_ENOMEM, "no memory to send a task");
     *sending = (struct sending){future, NULL};
-    if (copy && size > 2 * NV_INLINE_MAX) {
+    if (copy && size > NV_RUN_INLINE_MAX) {
         sending->copy = malloc(size);
         if (sending->copy == NULL) {
             free(sending);
@@ -262,15 +263,15 @@ static int send_rows(nave_future *future, const struct nv_send *send)
         run.in_size = size;
     if (!nv_ledger_send(&future->ledger, send->first, send->count))
         return no_ledger(future);
+    nv_sched_weigh(future->hub->sched, send, size);
     return send_run(future, send->engine, &run, data, size, false);
 }
 
 /* Draws one task and sends it: 1 sent, 0 or the source's code at its end, or our error in *rc. */
-static int draw(nave_future *future, int engine, uint64_t index, int *rc)
+static int draw(nave_future *future, int engine, uint64_t index, size_t *size, int *rc)
 {
     const void *data = NULL;
-    size_t size = 0;
-    int got = future->input.next(future->input.arg, (size_t)index, &data, &size);
+    int got = future->input.next(future->input.arg, (size_t)index, &data, size);
     struct nv_run run = run_of(future, index, 1);
     struct nv_entry *entry;
     if (got <= 0)
@@ -282,32 +283,45 @@ static int draw(nave_future *future, int engine, uint64_t index, int *rc)
         return 0;
     }
     entry->submitted = nv_hub_time(future->hub);
-    run.in_size = size;
+    run.in_size = *size;
     future->count = index + 1;
-    *rc = send_run(future, engine, &run, data, size, true);
+    *rc = send_run(future, engine, &run, data, *size, true);
     return 1;
 }
 
-/* Frames go when they are full or the turn ends; but when drawing takes long, nobody waits for it.
- */
+static void source_ended(nave_future *future, const struct nv_send *send, uint64_t drawn, int code)
+{
+    future->source_code = code;
+    future->open = false;
+    nv_sched_return(future->hub->sched, send, drawn, true);
+    check_complete(future);
+}
+
+/* Draws the tasks of a chunk.  A slow source, or large inputs, end the chunk early, and what there
+ * is goes at once: nobody waits for the rest of it. */
 static int send_drawn(nave_future *future, const struct nv_send *send)
 {
     struct nv_hub *hub = future->hub;
-    double began = nv_hub_time(hub);
+    double began = nv_hub_time(hub), spent = 0;
+    uint64_t drawn = 0, bytes = 0;
     int rc = NAVE_OK;
-    for (uint64_t i = 0; i < send->count && rc == NAVE_OK; i++) {
-        int got = draw(future, send->engine, send->first + i, &rc);
-        if (got > 0 || rc != NAVE_OK)
-            continue;
-        future->source_code = got;
-        future->open = false;
-        nv_sched_end(hub->sched, send, i);
-        check_complete(future);
-        break;
+    while (drawn < send->count && bytes < CHUNK_BYTES_LARGE && spent < SLOW_SOURCE_SECONDS) {
+        size_t size = 0;
+        int got = draw(future, send->engine, send->first + drawn, &size, &rc);
+        if (rc != NAVE_OK)
+            return rc;
+        if (got <= 0) {
+            source_ended(future, send, drawn, got);
+            return NAVE_OK;
+        }
+        drawn++;
+        bytes += size;
+        spent = nv_ledger_look(&future->ledger, send->first + drawn - 1)->submitted - began;
     }
-    if (rc == NAVE_OK && nv_hub_time(hub) - began > SLOW_SOURCE_SECONDS)
-        rc = nv_hub_flush(hub);
-    return rc;
+    nv_sched_weigh(hub->sched, send, bytes);
+    if (drawn < send->count)
+        nv_sched_return(hub->sched, send, drawn, false);
+    return spent < SLOW_SOURCE_SECONDS ? NAVE_OK : nv_hub_flush(hub);
 }
 
 int nv_future_send(nave_future *future, const struct nv_send *send)
@@ -331,10 +345,16 @@ void nv_future_allow(nave_future *future)
     nv_sched_extend(future->hub->sched, future->job, future->limit);
 }
 
+/* Whether anybody can ask for a task after it is finished. */
+static bool keeps_records(const nave_future *future)
+{
+    return !future->blocking &&
+           !(future->input.kind == NV_IN_SOURCE && future->view->policy.discard);
+}
+
 static void finish(nave_future *future, uint64_t index, enum nave_task_state state)
 {
-    bool keep = !(future->input.kind == NV_IN_SOURCE && future->view->policy.discard);
-    nv_ledger_finish(&future->ledger, index, state, keep);
+    nv_ledger_finish(&future->ledger, index, state, keeps_records(future));
 }
 
 static void fail(nave_future *future, uint64_t index, int engine, int code, const char *message)
@@ -476,7 +496,8 @@ static void take_plain(nave_future *future, int engine, const struct nv_item *it
                            .started = row->started,
                            .nanoseconds = item->nanoseconds,
                            .size = (size_t)row->size,
-                           .stride = future->output.size};
+                           .stride = future->output.size,
+                           .keep = keeps_records(future)};
     if (row->size > 0) {
         good.data = future->output.base + row->first * future->output.size;
         memcpy(good.data, item->data, item->data_size);
@@ -571,13 +592,14 @@ int nave_cancel(nave_future *future)
 {
     struct nv_hub *hub = future->hub;
     struct nv_control control = {.job = future->job};
+    bool running = nv_sched_running(hub->sched, future->job) > 0;
     int rc = NAVE_OK;
     if (future->complete || future->cancelled)
         return NAVE_OK;
     future->cancelled = true;
     future->open = false;
     nv_sched_cancel(hub->sched, future->job, drop_row, future);
-    for (int engine = 0; engine < hub->ctx->size && rc == NAVE_OK; engine++)
+    for (int engine = 0; running && engine < hub->ctx->size && rc == NAVE_OK; engine++)
         if (nv_sched_load(hub->sched, engine) > 0)
             rc = nv_hub_control(hub, engine, NV_CANCEL, &control, NULL);
     check_complete(future);

@@ -50,6 +50,7 @@ struct nv_future_spec {
     uint64_t block;    /* see sched.h */
     bool each;         /* one task for each engine of the view, of either kind */
     uint32_t flags;    /* NV_FOLD */
+    bool blocking;     /* the caller never sees the future, so nobody asks for a task of it */
     const void *extra; /* copied */
     size_t extra_size;
 };
@@ -70,7 +71,7 @@ struct nave_future {
     uint64_t limit;   /* tasks that may be drawn so far */
     size_t receiving; /* transfers of results under way */
     size_t sending;   /* transfers of inputs under way */
-    bool cancelled, complete, orphan;
+    bool cancelled, complete, orphan, blocking;
     double submitted;
     struct nv_set *used; /* of a fold: the engines that got tasks */
     struct nv_ledger ledger;

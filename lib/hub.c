@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { RUN_INLINE = 2 * NV_INLINE_MAX };
+#define PLACE_SECONDS 1e-3 /* of placing (a source may be slow) before a look at what has come */
 
 int nv_hub_new(nave *ctx, struct nv_hub **out)
 {
@@ -100,7 +100,7 @@ int nv_hub_run(struct nv_hub *hub, int engine, struct nv_run *run, const void *e
                const void *data, size_t size, nv_comm_done *done, void *arg, bool *bulk)
 {
     int rc;
-    *bulk = size > RUN_INLINE;
+    *bulk = size > NV_RUN_INLINE_MAX;
     if (*bulk)
         run->flags |= NV_BULK;
     rc = frame_for(hub, engine, nv_frame_run_size(run));
@@ -205,8 +205,9 @@ static int complete(struct nv_hub *hub, bool *worked)
 static int place(struct nv_hub *hub, bool *worked)
 {
     struct nv_send send;
+    double until = nv_hub_time(hub) + PLACE_SECONDS;
     int rc = NAVE_OK;
-    while (rc == NAVE_OK && nv_sched_next(hub->sched, &send)) {
+    while (rc == NAVE_OK && nv_hub_time(hub) < until && nv_sched_next(hub->sched, &send)) {
         *worked = true;
         rc = nv_future_send(nv_sched_owner(hub->sched, send.job), &send);
     }

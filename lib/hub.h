@@ -34,7 +34,7 @@ int nv_hub_turn(struct nv_hub *hub, bool *worked);
 /* Turns until `ready` says so.  NAVE_OK, NAVE_ETIMEDOUT, or an error of the farm as a whole. */
 int nv_hub_wait(struct nv_hub *hub, bool (*ready)(void *arg), void *arg, double seconds);
 
-/* Puts a run into the engine's frame, or its data (over `NV_INLINE_MAX` twice) on its own way: then
+/* Puts a run into the engine's frame, or its data (over NV_RUN_INLINE_MAX) on its own way: then
  * `done` is called when the data is no longer needed, and *bulk is set. */
 int nv_hub_run(struct nv_hub *hub, int engine, struct nv_run *run, const void *extra,
                const void *data, size_t size, nv_comm_done *done, void *arg, bool *bulk);

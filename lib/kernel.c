@@ -30,6 +30,9 @@ int nv_kernels_check(const nave_kernel *table, size_t count, struct nv_error *er
                                 table[i].name);
         if (table[i].run == NULL)
             return nv_error_set(error, NAVE_EINVAL, "kernel '%s' has no function", table[i].name);
+        if (table[i].flags & ~(unsigned)NAVE_ACCUMULATES)
+            return nv_error_set(error, NAVE_EINVAL, "kernel '%s' has unknown flags (%u)",
+                                table[i].name, table[i].flags);
         for (size_t j = 0; j < i; j++)
             if (strcmp(table[i].name, table[j].name) == 0)
                 return nv_error_set(error, NAVE_EINVAL, "two kernels are named '%s'",

@@ -164,6 +164,19 @@ bool nv_ledger_was_read(const struct nv_ledger *ledger, uint64_t index)
     return page == &all_read || (page != NULL && page->was_read[index % NV_PAGE]);
 }
 
+/* Finished tasks within one page that nobody will read. */
+static uint32_t skip_row(struct nv_ledger *ledger, uint64_t first, uint32_t count)
+{
+    struct nv_page *page = page_of(ledger, first);
+    memset(page->was_read + first % NV_PAGE, 1, count);
+    page->read += count;
+    if (page->read == NV_PAGE) {
+        page_free(page);
+        ledger->pages[first / NV_PAGE] = &all_read;
+    }
+    return count;
+}
+
 static void fill_good(struct nv_entry *entry, const struct nv_good *good, uint32_t i,
                       double started)
 {
@@ -188,12 +201,18 @@ void nv_ledger_finish_row(struct nv_ledger *ledger, const struct nv_good *good)
         here = here < good->count - i ? here : good->count - i;
         assert(page != NULL && page != &all_read && at + here <= page->room);
         memset(page->states + at, NAVE_SUCCEEDED, here);
-        for (uint32_t end = i + here; i < end; i++) {
-            struct nv_entry *entry = &page->entries[at++];
-            fill_good(entry, good, i, started);
-            started = entry->ended;
-        }
+        if (!good->keep)
+            i += skip_row(ledger, good->first + i, here);
+        else
+            for (uint32_t end = i + here; i < end; i++) {
+                struct nv_entry *entry = &page->entries[at++];
+                fill_good(entry, good, i, started);
+                started = entry->ended;
+            }
     }
+    ledger->succeeded += good->count;
+    if (!good->keep)
+        return;
     nv_ledger_look(ledger, last)->next = NONE;
     if (ledger->last == NONE)
         ledger->first = good->first;
@@ -201,17 +220,11 @@ void nv_ledger_finish_row(struct nv_ledger *ledger, const struct nv_good *good)
         nv_ledger_look(ledger, ledger->last)->next = good->first;
     ledger->last = last;
     ledger->unread += good->count;
-    ledger->succeeded += good->count;
 }
 
 static void mark_read(struct nv_ledger *ledger, uint64_t index)
 {
-    struct nv_page *page = page_of(ledger, index);
-    page->was_read[index % NV_PAGE] = 1;
-    if (++page->read == NV_PAGE) {
-        page_free(page);
-        ledger->pages[index / NV_PAGE] = &all_read;
-    }
+    skip_row(ledger, index, 1);
 }
 
 static void arrive(struct nv_ledger *ledger, uint64_t index)

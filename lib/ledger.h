@@ -86,9 +86,10 @@ struct nv_good {
     const uint32_t *nanoseconds;
     char *data; /* of the first result, the next one `stride` bytes on; NULL: none has bytes */
     size_t size, stride;
+    bool keep;
 };
 
-/* All of them are finished, and wait to be read. */
+/* All of them are finished; with `keep` they wait to be read. */
 void nv_ledger_finish_row(struct nv_ledger *ledger, const struct nv_good *good);
 
 /* Says why the task fails; nv_ledger_finish() follows. */

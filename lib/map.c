@@ -36,31 +36,36 @@ int nave_apply(nave_view *view, const char *kernel, const void *in, size_t in_si
     return nv_future_start(&spec, future);
 }
 
-int nave_map_start(nave_view *view, const char *kernel, const void *in, size_t in_size, void *out,
-                   size_t out_size, size_t n, nave_future **future)
+static int start_map(nave_view *view, const char *kernel, const void *in, size_t in_size, void *out,
+                     size_t out_size, size_t n, bool blocking, nave_future **future)
 {
     struct nv_future_spec spec = {
         .view = view,
         .kernel = kernel,
         .input = {.kind = NV_IN_ARRAY, .base = in, .size = in_size},
         .output = {.kind = out != NULL ? NV_OUT_ARRAY : NV_OUT_KEEP, .base = out, .size = out_size},
-        .count = n};
+        .count = n,
+        .blocking = blocking};
     int rc = check_array(view->hub->ctx, "inputs", in, in_size, n);
-    if (rc == NAVE_OK && out != NULL)
+    if (rc == NAVE_OK && (out != NULL || blocking))
         rc = check_array(view->hub->ctx, "results", out, out_size, n);
     return rc == NAVE_OK ? nv_future_start(&spec, future) : rc;
+}
+
+int nave_map_start(nave_view *view, const char *kernel, const void *in, size_t in_size, void *out,
+                   size_t out_size, size_t n, nave_future **future)
+{
+    return start_map(view, kernel, in, in_size, out, out_size, n, false, future);
 }
 
 int nave_map(nave_view *view, const char *kernel, const void *in, size_t in_size, void *out,
              size_t out_size, size_t n)
 {
     nave_future *future;
-    int rc = check_array(view->hub->ctx, "results", out, out_size, n);
-    if (rc == NAVE_OK)
-        rc = nave_map_start(view, kernel, in, in_size, out, out_size, n, &future);
+    int rc = start_map(view, kernel, in, in_size, out, out_size, n, true, &future);
     if (rc != NAVE_OK)
         return rc;
-    rc = nv_future_wait(future, -1);
+    rc = nave_wait(future, -1);
     nave_future_free(future);
     return rc;
 }

@@ -88,13 +88,24 @@ static int check_launch(nave *ctx, const nave_options *opt)
     return NAVE_OK;
 }
 
+static bool doubled(const nave_op *ops, size_t i)
+{
+    for (size_t j = 0; ops[i].name != NULL && j < i; j++)
+        if (strcmp(ops[i].name, ops[j].name) == 0)
+            return true;
+    return false;
+}
+
 static int check_ops(nave *ctx, const nave_options *opt)
 {
     if (opt->op_count > 0 && opt->ops == NULL)
         return nv_error_set(&ctx->error, NAVE_EINVAL, "op_count is %zu, but ops is NULL",
                             opt->op_count);
     for (size_t i = 0; i < opt->op_count; i++)
-        if (!nv_name_ok(opt->ops[i].name) || opt->ops[i].op == MPI_OP_NULL)
+        if (doubled(opt->ops, i))
+            return nv_error_set(&ctx->error, NAVE_EINVAL, "two operations are named '%s'",
+                                opt->ops[i].name);
+        else if (!nv_name_ok(opt->ops[i].name) || opt->ops[i].op == MPI_OP_NULL)
             return nv_error_set(&ctx->error, NAVE_EINVAL,
                                 "operation %zu has no handle, no name, or one of over 127 bytes",
                                 i);
@@ -201,10 +212,10 @@ static void set_clock(nave *ctx, const char *host)
 static void look_at_placement(nave *ctx)
 {
     const struct nv_hub *hub = ctx->hub;
-    int bound, allowed, here = 0;
+    int allowed, here = 0;
     if (hub == NULL || ctx->error.log == NULL || ctx->size == 1)
         return;
-    nv_topo_cores(&bound, &allowed); /* costs milliseconds, so on one rank only */
+    allowed = nv_topo_cores(); /* costs milliseconds, so on one rank only */
     for (int r = 0; r < ctx->size; r++)
         here += strcmp(hub->hosts[r], hub->hosts[0]) == 0;
     if (allowed > 0 && here > allowed + 1)
@@ -254,7 +265,7 @@ int nave_open(MPI_Comm comm, const nave_options *opt, nave **out)
     rc = take_comm(ctx, comm);
     if (rc == NAVE_OK)
         rc = open_agreed(ctx, opt);
-    ctx->usable = rc == NAVE_OK;
+    ctx->opened = ctx->usable = rc == NAVE_OK;
     return rc;
 }
 
@@ -286,11 +297,8 @@ int nave_serve(nave *ctx)
         if (rc == NAVE_OK)
             nv_idle(&idle, worked);
     }
-    if (rc == NAVE_OK || rc == NAVE_END) {
-        ctx->usable = false;
-        return nv_engine_status(ctx->engine);
-    }
-    return rc;
+    ctx->usable = false;
+    return rc == NAVE_OK || rc == NAVE_END ? nv_engine_status(ctx->engine) : rc;
 }
 
 /* -------------------------------------------------------------------------------------- closing */
@@ -357,11 +365,11 @@ int nave_close_with(nave **where, int status)
     if (ctx == NULL)
         return NAVE_OK;
     *where = NULL;
-    if (ctx->comm != NULL && ctx->rank != 0 && ctx->usable)
+    if (ctx->rank != 0 && ctx->usable)
         nave_serve(ctx);
     else if (ctx->usable)
         rc = hub_end(ctx, status);
-    if (ctx->comm != NULL) {
+    if (ctx->opened) {
         int drained = nv_comm_drain(ctx->comm);
         int met = meet(ctx);
         rc = rc != NAVE_OK ? rc : drained != NAVE_OK ? drained : met;

@@ -82,7 +82,7 @@ static void forget(struct reduction *reduction)
 
 static int bring_home(struct reduction *reduction, void *acc)
 {
-    int rc = nv_future_wait(reduction->future, -1);
+    int rc = nave_wait(reduction->future, -1);
     int listed = list_engines(reduction);
     rc = rc == NAVE_OK ? listed : rc;
     if (rc != NAVE_OK) {
@@ -108,6 +108,7 @@ static int start(struct reduction *reduction, nave_view *view, const char *kerne
                                   .count = n,
                                   .block = reduction->fold.block,
                                   .flags = NV_FOLD,
+                                  .blocking = true,
                                   .extra = extra,
                                   .extra_size = size};
     if (size == 0)

@@ -10,6 +10,7 @@
 #define NV_AHEAD_SECONDS 10e-3 /* tasks longer than this never wait behind another */
 #define NV_CHUNK_LIMIT ((uint64_t)1 << 30)
 #define NV_CHUNKS_AHEAD 256
+#define NV_BYTES_AHEAD ((uint64_t)16 << 20)
 
 struct job;
 
@@ -40,7 +41,8 @@ struct job {
 /* A row of tasks that is with an engine. */
 struct chunk {
     uint64_t job, first, left;
-    double each; /* seconds that a task was thought to take */
+    double each;    /* seconds that a task was thought to take */
+    uint64_t bytes; /* of inputs */
 };
 
 struct ring {
@@ -55,7 +57,8 @@ struct engine {
     struct chunk *chunks; /* oldest first */
     size_t count, room;
     uint64_t tasks;
-    double ahead; /* seconds of work that it is thought to have */
+    double ahead;   /* seconds of work that it is thought to have */
+    uint64_t bytes; /* of inputs that it has */
 };
 
 struct nv_sched {
@@ -424,7 +427,8 @@ static bool has_room(const struct nv_sched *sched, const struct engine *engine,
         return true;
     if (spec->window > 0)
         return engine->count < spec->window;
-    if (each < 0 || engine->count >= NV_CHUNKS_AHEAD)
+    if (each < 0 || engine->count >= NV_CHUNKS_AHEAD ||
+        (engine->count >= 2 && engine->bytes >= NV_BYTES_AHEAD))
         return false;
     if (spec->engines != NULL && !spec->open)
         share = (double)(lot->end - lot->first) / (double)spec->engines->count;
@@ -501,7 +505,7 @@ static bool send_from(struct nv_sched *sched, struct engine *engine, struct lot 
                       struct nv_send *send)
 {
     double each = sched->times[lot->job->spec.kernel];
-    struct chunk chunk = {lot->job->id, lot->first, chunk_size(sched, lot), each < 0 ? 0 : each};
+    struct chunk chunk = {lot->job->id, lot->first, chunk_size(sched, lot), each < 0 ? 0 : each, 0};
     if (!chunk_push(engine, &chunk))
         return false;
     *send = (struct nv_send){chunk.job, chunk.first, chunk.left, (int)(engine - sched->engines)};
@@ -544,6 +548,7 @@ static void chunk_answered(struct engine *engine, size_t i, struct job *job, uin
     engine->tasks -= count;
     engine->ahead -= (double)count * chunk->each;
     if (chunk->left == 0) {
+        engine->bytes -= chunk->bytes;
         memmove(chunk, chunk + 1, (engine->count - i - 1) * sizeof *chunk);
         engine->count--;
     }
@@ -551,19 +556,40 @@ static void chunk_answered(struct engine *engine, size_t i, struct job *job, uin
         engine->ahead = 0; /* no rounding stays behind */
 }
 
-void nv_sched_end(struct nv_sched *sched, const struct nv_send *send, uint64_t got)
+static struct chunk *last_chunk(struct engine *engine, const struct nv_send *send)
+{
+    assert(engine->count > 0 && engine->chunks[engine->count - 1].job == send->job);
+    return &engine->chunks[engine->count - 1];
+}
+
+void nv_sched_return(struct nv_sched *sched, const struct nv_send *send, uint64_t got, bool end)
 {
     struct engine *engine = &sched->engines[send->engine];
     struct job *job = job_find(sched, send->job);
-    struct chunk *last = &engine->chunks[engine->count - 1];
+    struct chunk *last = last_chunk(engine, send);
+    struct lot *lot = &job->lots[0];
     uint64_t missing = send->count - got;
-    assert(job != NULL && engine->count > 0 && last->job == send->job && last->left >= missing);
-    job->spec.open = false;
-    lot_drop(sched, &job->lots[0]);
+    assert(job->spec.open && last->left >= missing && lot->first == send->first + send->count);
     /* Take the missing ones off the end of the chunk: as if they were answered from its front. */
     last->first -= missing;
     chunk_answered(engine, engine->count - 1, job, missing);
+    lot->first -= missing;
+    if (end) {
+        job->spec.open = false;
+        lot_drop(sched, lot);
+    } else if (!lot->linked) {
+        lot_requeue(sched, lot);
+    }
     make_ready(sched, engine);
+}
+
+void nv_sched_weigh(struct nv_sched *sched, const struct nv_send *send, uint64_t bytes)
+{
+    struct engine *engine = &sched->engines[send->engine];
+    if (engine->count == 0 || bytes == 0)
+        return;
+    last_chunk(engine, send)->bytes += bytes;
+    engine->bytes += bytes;
 }
 
 static void learn(double *time, uint64_t count, double seconds)

@@ -60,8 +60,13 @@ uint64_t nv_sched_add(struct nv_sched *sched, const struct nv_job_spec *spec);
 /* An open job may send its tasks up to `count` in all. */
 void nv_sched_extend(struct nv_sched *sched, uint64_t job, uint64_t count);
 
-/* An open job turned out to end: of the last send only the first `got` tasks exist. */
-void nv_sched_end(struct nv_sched *sched, const struct nv_send *send, uint64_t got);
+/* Of the last send of an open job only the first `got` tasks went: the others wait again, or (end)
+ * there are no others. */
+void nv_sched_return(struct nv_sched *sched, const struct nv_send *send, uint64_t got, bool end);
+
+/* How many bytes of input went with the last send: an engine that has NV_BYTES_AHEAD gets no third
+ * chunk. */
+void nv_sched_weigh(struct nv_sched *sched, const struct nv_send *send, uint64_t bytes);
 
 /* Drops what has not been sent; `dropped` (may be NULL) is told each row. */
 void nv_sched_cancel(struct nv_sched *sched, uint64_t job,

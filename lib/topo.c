@@ -11,22 +11,16 @@ static int cores_in(hwloc_topology_t topology, hwloc_const_cpuset_t set)
     return cores > 0 ? cores : 0;
 }
 
-void nv_topo_cores(int *bound, int *allowed)
+int nv_topo_cores(void)
 {
     hwloc_topology_t topology;
-    hwloc_cpuset_t set = hwloc_bitmap_alloc();
-    *bound = *allowed = 0;
-    if (set == NULL)
-        return;
-    if (hwloc_topology_init(&topology) == 0) {
-        hwloc_topology_set_all_types_filter(topology, HWLOC_TYPE_FILTER_KEEP_NONE);
-        hwloc_topology_set_type_filter(topology, HWLOC_OBJ_CORE, HWLOC_TYPE_FILTER_KEEP_ALL);
-        if (hwloc_topology_load(topology) == 0) {
-            *allowed = cores_in(topology, hwloc_topology_get_allowed_cpuset(topology));
-            if (hwloc_get_cpubind(topology, set, HWLOC_CPUBIND_PROCESS) == 0)
-                *bound = cores_in(topology, set);
-        }
-        hwloc_topology_destroy(topology);
-    }
-    hwloc_bitmap_free(set);
+    int cores = 0;
+    if (hwloc_topology_init(&topology) != 0)
+        return 0;
+    hwloc_topology_set_all_types_filter(topology, HWLOC_TYPE_FILTER_KEEP_NONE);
+    hwloc_topology_set_type_filter(topology, HWLOC_OBJ_CORE, HWLOC_TYPE_FILTER_KEEP_ALL);
+    if (hwloc_topology_load(topology) == 0)
+        cores = cores_in(topology, hwloc_topology_get_allowed_cpuset(topology));
+    hwloc_topology_destroy(topology);
+    return cores;
 }

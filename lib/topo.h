@@ -2,8 +2,7 @@
 #ifndef NV_TOPO_H
 #define NV_TOPO_H
 
-/* Cores that this process is bound to, and cores that it might use (what the system allows it).
- * Zeros where that cannot be known. */
-void nv_topo_cores(int *bound, int *allowed);
+/* Cores that the system allows this process, whatever the launcher bound it to; 0: not known. */
+int nv_topo_cores(void);
 
 #endif

@@ -8,8 +8,9 @@ static int check_engines(struct nv_hub *hub, const int *engines, size_t n)
 {
     struct nv_set *seen;
     int rc = NAVE_OK;
-    if (n > 0 && engines == NULL)
-        return nv_error_set(&hub->ctx->error, NAVE_EINVAL, "%zu engines, but the list is NULL", n);
+    if ((n > 0) != (engines != NULL))
+        return nv_error_set(&hub->ctx->error, NAVE_EINVAL, "a list of %zu engines at %s", n,
+                            engines != NULL ? "an address: for all, give NULL and 0" : "NULL");
     seen = nv_set_new((size_t)hub->ctx->size);
     if (seen == NULL)
         return nv_error_set(&hub->ctx->error, NAVE_ENOMEM, "no memory for a view");

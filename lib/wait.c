@@ -67,11 +67,9 @@ static int wait_and_tell(nave_future *future, double seconds)
     return rc;
 }
 
-int nv_future_wait(nave_future *future, double seconds)
+/* What came out of waiting (rc), as nave_wait() puts it. */
+static int verdict(nave_future *future, double seconds, int rc)
 {
-    int rc = future->hub->ctx->progress != NULL
-                 ? wait_and_tell(future, seconds)
-                 : nv_hub_wait(future->hub, complete_or_stuck, future, seconds);
     if (rc == NAVE_ETIMEDOUT)
         return nv_error_note(&future->hub->ctx->error, rc, "not complete after %g s", seconds);
     if (rc != NAVE_OK)
@@ -84,9 +82,17 @@ int nv_future_wait(nave_future *future, double seconds)
     return outcome(future);
 }
 
+int nv_future_wait(nave_future *future, double seconds)
+{
+    int rc = nv_hub_wait(future->hub, complete_or_stuck, future, seconds);
+    return verdict(future, seconds, rc);
+}
+
 int nave_wait(nave_future *future, double seconds)
 {
-    return nv_future_wait(future, seconds);
+    if (future->complete || future->hub->ctx->progress == NULL)
+        return nv_future_wait(future, seconds);
+    return verdict(future, seconds, wait_and_tell(future, seconds));
 }
 
 struct any {
@@ -108,13 +114,21 @@ static bool any_complete(void *arg)
 int nave_wait_any(nave_future *const *futures, size_t n, size_t *which, double seconds)
 {
     struct any any = {futures, n, 0};
-    size_t first = 0;
+    struct nv_hub *hub = NULL;
     int rc;
-    while (futures != NULL && first < n && futures[first] == NULL)
-        first++;
-    if (futures == NULL || first == n)
+    for (size_t i = 0; futures != NULL && i < n; i++) {
+        if (futures[i] == NULL)
+            continue;
+        if (hub != NULL && futures[i]->hub != hub)
+            return nv_error_set(&hub->ctx->error, NAVE_EINVAL,
+                                "the futures are of different contexts");
+        hub = futures[i]->hub;
+    }
+    if (hub == NULL)
         return NAVE_EINVAL;
-    rc = nv_hub_wait(futures[first]->hub, any_complete, &any, seconds);
+    rc = nv_hub_wait(hub, any_complete, &any, seconds);
+    if (rc == NAVE_ETIMEDOUT)
+        return nv_error_note(&hub->ctx->error, rc, "none is complete after %g s", seconds);
     if (rc != NAVE_OK)
         return rc;
     *which = any.which;

@@ -418,7 +418,7 @@ static void open_jobs_end_within_a_send(void **state)
     for (uint64_t got = 0; got <= 4; got++) {
         uint64_t job = ADD(.count = 100, .open = true, .chunk = 4, .window = 2, .engines = all);
         struct nv_send a = next(), b = next();
-        nv_sched_end(sched, &b, got);
+        nv_sched_return(sched, &b, got, true);
         assert_int_equal(nv_sched_running(sched, job), 4 + got);
         assert_int_equal(nv_sched_load(sched, b.engine), got);
         nv_sched_extend(sched, job, 1000); /* too late */
@@ -433,6 +433,46 @@ static void open_jobs_end_within_a_send(void **state)
     }
 }
 
+static void what_is_given_back_goes_again(void **state)
+{
+    struct nv_set *one = SET(3);
+    uint64_t job = ADD(.count = 10, .open = true, .chunk = 4, .window = 8, .engines = one);
+    struct nv_send send = next();
+    (void)state;
+    nv_sched_return(sched, &send, 1, false);
+    assert_int_equal(nv_sched_running(sched, job), 1);
+    for (uint64_t first = 1; first < 10; first += send.count) {
+        send = next();
+        assert_int_equal(send.first, first);
+    }
+    assert_int_equal(nv_sched_running(sched, job), 10);
+    assert_nothing_next();
+    assert_true(nv_sched_done(sched, 3, job, 0, 10, 1));
+    nv_sched_remove(sched, job);
+    free(one);
+}
+
+/* Time is not all: an engine that has many bytes gets no third chunk. */
+static void bytes_bound_what_is_ahead(void **state)
+{
+    struct nv_set *one = SET(3);
+    uint64_t job = ADD(.count = 1000, .chunk = 1, .engines = one);
+    struct nv_send send = next();
+    (void)state;
+    assert_true(nv_sched_done(sched, 3, job, send.first, 1, 1e-6));
+    for (int i = 0; i < 2; i++) {
+        send = next();
+        nv_sched_weigh(sched, &send, (uint64_t)16 << 20);
+    }
+    assert_nothing_next();
+    assert_true(nv_sched_done(sched, 3, job, 1, 2, 2e-6));
+    send = next();
+    nv_sched_cancel(sched, job, NULL, NULL);
+    assert_true(nv_sched_done(sched, 3, job, send.first, 1, 1e-6));
+    nv_sched_remove(sched, job);
+    free(one);
+}
+
 /* The engine whose chunk turned out to be empty is free for others. */
 static void an_end_leaves_room(void **state)
 {
@@ -440,7 +480,7 @@ static void an_end_leaves_room(void **state)
     uint64_t job = ADD(.count = 10, .open = true, .engines = one), other;
     struct nv_send send = next();
     (void)state;
-    nv_sched_end(sched, &send, 0);
+    nv_sched_return(sched, &send, 0, true);
     other = ADD(.count = 1, .engines = one);
     send = next();
     assert_send(&send, other, 3, 0, 1);
@@ -768,6 +808,8 @@ int main(void)
         TEST(nobody_takes_more_than_its_part),
         TEST(open_jobs_send_up_to_their_limit),
         TEST(open_jobs_end_within_a_send),
+        TEST(what_is_given_back_goes_again),
+        TEST(bytes_bound_what_is_ahead),
         TEST(an_end_leaves_room),
         TEST(cancel_drops_what_was_not_sent),
         TEST(cancel_drops_each_row_of_a_direct_job),
