@@ -47,22 +47,22 @@ static int check_elements(nave_view *view, const void *base, size_t n, size_t si
     return NAVE_OK;
 }
 
+/* Where no input is needed, or no result has bytes of its own place. */
+static const struct nv_input no_input = {.kind = NV_IN_SHARED};
+static const struct nv_output kept = {.kind = NV_OUT_KEEP};
+
 int nave_push(nave_view *view, const char *name, const void *data, size_t size)
 {
+    struct nv_input input = {.kind = NV_IN_SHARED, .base = data, .size = size};
     nave_future *future;
     int rc = check_elements(view, data, 1, size);
-    if (rc != NAVE_OK)
-        return rc;
-    return on_each(view, push, name,
-                   (struct nv_input){.kind = NV_IN_SHARED, .base = data, .size = size},
-                   (struct nv_output){.kind = NV_OUT_KEEP}, &future);
+    return rc == NAVE_OK ? on_each(view, push, name, input, kept, &future) : rc;
 }
 
 int nave_pull(nave_view *view, const char *name, nave_future **out)
 {
     nave_future *future;
-    int rc = on_each(view, pull, name, (struct nv_input){.kind = NV_IN_SHARED},
-                     (struct nv_output){.kind = NV_OUT_KEEP}, &future);
+    int rc = on_each(view, pull, name, no_input, kept, &future);
     if (rc == NAVE_OK)
         *out = future;
     return rc;
@@ -70,29 +70,22 @@ int nave_pull(nave_view *view, const char *name, nave_future **out)
 
 int nave_scatter(nave_view *view, const char *name, const void *base, size_t n, size_t size)
 {
+    struct nv_input input = {.kind = NV_IN_PARTS, .base = base, .n = n, .size = size};
     nave_future *future;
     int rc = check_elements(view, base, n, size);
-    if (rc != NAVE_OK)
-        return rc;
-    return on_each(view, push, name,
-                   (struct nv_input){.kind = NV_IN_PARTS, .base = base, .n = n, .size = size},
-                   (struct nv_output){.kind = NV_OUT_KEEP}, &future);
+    return rc == NAVE_OK ? on_each(view, push, name, input, kept, &future) : rc;
 }
 
 int nave_gather(nave_view *view, const char *name, void *base, size_t n, size_t size)
 {
+    struct nv_output output = {.kind = NV_OUT_PARTS, .base = base, .n = n, .size = size};
     nave_future *future;
     int rc = check_elements(view, base, n, size);
-    if (rc != NAVE_OK)
-        return rc;
-    return on_each(view, pull, name, (struct nv_input){.kind = NV_IN_SHARED},
-                   (struct nv_output){.kind = NV_OUT_PARTS, .base = base, .n = n, .size = size},
-                   &future);
+    return rc == NAVE_OK ? on_each(view, pull, name, no_input, output, &future) : rc;
 }
 
 int nave_drop(nave_view *view, const char *name)
 {
     nave_future *future;
-    return on_each(view, drop, name, (struct nv_input){.kind = NV_IN_SHARED},
-                   (struct nv_output){.kind = NV_OUT_KEEP}, &future);
+    return on_each(view, drop, name, no_input, kept, &future);
 }

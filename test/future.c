@@ -24,6 +24,15 @@ static int until_cancelled(nave_task *task, const void *in, size_t in_size, void
     return 0;
 }
 
+/* Ends at once, but for task 8. */
+static int eighth_endless(nave_task *task, const void *in, size_t in_size, void *out,
+                          size_t out_size)
+{
+    if (nave_task_index(task) == 8)
+        return until_cancelled(task, in, in_size, out, out_size);
+    return add_one(task, in, in_size, out, out_size);
+}
+
 static int rest(nave_task *task, const void *in, size_t in_size, void *out, size_t out_size)
 {
     double seconds;
@@ -68,9 +77,10 @@ static int too_much(nave_task *task, const void *in, size_t in_size, void *out, 
     return nave_output(task, PTRDIFF_MAX - 4096) == NULL ? 0 : 1;
 }
 
-static const nave_kernel kernels[] = {NAVE_KERNEL(add_one), NAVE_KERNEL(until_cancelled),
-                                      NAVE_KERNEL(rest), NAVE_KERNEL(make), NAVE_KERNEL(too_much)};
-static const nave_options opt = {.kernels = kernels, .kernel_count = 5};
+static const nave_kernel kernels[] = {NAVE_KERNEL(add_one),  NAVE_KERNEL(until_cancelled),
+                                      NAVE_KERNEL(rest),     NAVE_KERNEL(make),
+                                      NAVE_KERNEL(too_much), NAVE_KERNEL(eighth_endless)};
+static const nave_options opt = {.kernels = kernels, .kernel_count = 6};
 
 enum { N = 2000 };
 static int in[N], out[N];
@@ -202,6 +212,34 @@ static void test_progress(void **state)
         CHECK(told.calls == 0);
     }
     ranks_agree();
+}
+
+/* What is done comes home although the next task of the chunk runs on, and runs until it did. */
+static void behind_hub(nave *ctx)
+{
+    nave_policy policy = {.chunk = 9};
+    nave_view *view;
+    nave_future *future;
+    const void *data;
+    size_t size;
+    fill();
+    NEED_OK(nave_balanced(ctx, &policy, &view));
+    NEED_OK(nave_map_start(view, "eighth_endless", in, sizeof *in, out, sizeof *out, 9, &future));
+    for (size_t i = 0; i < 8; i++) {
+        NEED_OK(nave_result(future, i, &data, &size));
+        CHECK(size == sizeof(int) && *(const int *)data == in[i] + 1);
+    }
+    NEED_OK(nave_cancel(future));
+    GIVES(NAVE_ECANCELED, nave_wait(future, -1));
+    nave_future_free(future);
+}
+
+static void test_results_before_an_endless_task(void **state)
+{
+    (void)state;
+    if (ranks.size == 1)
+        return; /* a hub that is alone would wait for its own kernel */
+    ranks_farm(&opt, behind_hub);
 }
 
 static void any_hub(nave *ctx)
@@ -615,6 +653,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_wait),
         cmocka_unit_test(test_timed_wait),
         cmocka_unit_test(test_progress),
+        cmocka_unit_test(test_results_before_an_endless_task),
         cmocka_unit_test(test_wait_any),
         cmocka_unit_test(test_counts),
         cmocka_unit_test(test_results_in_order),

@@ -454,6 +454,40 @@ static void test_side_by_side(void **state)
     ranks_farm(&opt, side_by_side_hub);
 }
 
+/* A source that takes its time, asked when results come. */
+static int slow_next(void *arg, size_t index, const void **in, size_t *in_size)
+{
+    (void)arg;
+    *in = NULL;
+    *in_size = 0;
+    ranks_sleep(5e-3);
+    return index < 200;
+}
+
+static void slow_hub(nave *ctx)
+{
+    nave_view *view;
+    nave_future *future;
+    nave_record record;
+    nave_counts counts;
+    size_t read = 1;
+    NEED_OK(nave_balanced(ctx, NULL, &view));
+    NEED_OK(nave_map_from(view, "number", slow_next, NULL, sizeof(uint64_t), &future));
+    NEED_OK(nave_next(future, -1, &record));
+    nave_count(future, &counts);
+    CHECK(counts.total < 200 && !counts.complete); /* long before the source has ended */
+    while (nave_next(future, -1, &record) == NAVE_OK)
+        read++;
+    CHECK(read == 200);
+    nave_future_free(future);
+}
+
+static void test_slow_source_does_not_hold_up_results(void **state)
+{
+    (void)state;
+    ranks_farm(&opt, slow_hub);
+}
+
 /* ------------------------------------------------------------------------------------------ many
  */
 
@@ -509,6 +543,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_wait_any_says_unread),
         cmocka_unit_test(test_discard),
         cmocka_unit_test(test_side_by_side),
+        cmocka_unit_test(test_slow_source_does_not_hold_up_results),
         cmocka_unit_test(test_ten_million),
     };
     int failed;
