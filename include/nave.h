@@ -118,9 +118,9 @@ NAVE_API const char *nave_version(void);
  *
  * in, in_size    the input; read-only, gone after the return.  Within a map, inputs are aligned as
  *                elements of the caller's array are; all others to 16 bytes.
- * out, out_size  room for the result, zero-filled, aligned as an element of an array of such results
- *                is.  What the call on the view said; a result of another size is made by
- *                nave_output().
+ * out, out_size  room for the result, zero-filled, aligned as an element of an array of such
+ *                results is.  What the call on the view said; a result of another size is made
+ *                by nave_output().
  * return         0, or a code of the kernel's choice: the task has then failed, and nothing else.
  *
  * Kernels run on engines, one at a time, in the process and thread that called nave_serve().  They
@@ -243,7 +243,7 @@ NAVE_API int nave_close(nave **ctx);
 NAVE_API int nave_close_with(nave **ctx, int status);
 
 /* Open, serve, close in one: `hub` is called on rank 0, the others serve.  Collective.  Returns
- * what `hub` returned, on all ranks; a failure to open on all ranks likewise. */
+ * what `hub` returned, on all ranks; a failure to open likewise, and opt->log gets the reason. */
 NAVE_API int nave_run(MPI_Comm comm, const nave_options *opt, int (*hub)(nave *ctx, void *arg),
                       void *arg);
 
@@ -258,10 +258,10 @@ NAVE_API const char *nave_host(const nave *ctx, int rank);
 
 /* ---------------------------------------------------------------------------------------- views */
 
-/* A direct view: tasks go to named engines.  `engines` lists n different ranks in the view's order;
- * NULL and 0 mean all engines in order of rank (a list of none is NAVE_EINVAL).  apply makes one task for each engine; map gives
- * each a block of neighbouring tasks, engine j of m those from j*n/m up to (j+1)*n/m.
- * NAVE_EENGINE: a rank that is no engine. */
+/* A direct view: tasks go to named engines.  `engines` lists n different ranks in the view's
+ * order; NULL and 0 mean all engines in order of rank (a list of none is NAVE_EINVAL).  apply
+ * makes one task for each engine; map gives each a block of neighbouring tasks, engine j of m
+ * those from j*n/m up to (j+1)*n/m.  NAVE_EENGINE: a rank that is no engine. */
 NAVE_API int nave_direct(nave *ctx, const int *engines, size_t n, nave_view **view);
 
 /* How a balanced view places tasks.  All zero is the default: sizes tuned by measured times. */
@@ -348,8 +348,8 @@ NAVE_API int nave_map_reduce(nave_view *view, const char *kernel, const void *in
  * NAVE_EUNREAD, will not finish unless its results are read. */
 NAVE_API int nave_wait(nave_future *future, double seconds);
 
-/* Waits until one of n futures of one context is finished and stores its place.  NULL entries are passed over;
- * NAVE_EINVAL when all are.  Returns as nave_wait() would for that one. */
+/* Waits until one of n futures of one context is finished and stores its place.  NULL entries are
+ * passed over; NAVE_EINVAL when all are.  Returns as nave_wait() would for that one. */
 NAVE_API int nave_wait_any(nave_future *const *futures, size_t n, size_t *which, double seconds);
 
 /* 1 when finished, 0 when not; gives the farm a turn. */
@@ -368,8 +368,8 @@ struct nave_counts {
 NAVE_API void nave_count(const nave_future *future, nave_counts *counts);
 
 /* The result of task i; waits for it.  Stores where it is and its size (either may be NULL); valid
- * until the future is freed, or nave_next() has gone past it.  NAVE_ETASK or NAVE_ECANCELED when it has none; NAVE_EINVAL beyond the
- * last, or already read by nave_next(). */
+ * until the future is freed, or nave_next() has gone past it.  NAVE_ETASK or NAVE_ECANCELED when
+ * it has none; NAVE_EINVAL beyond the last, or already read by nave_next(). */
 NAVE_API int nave_result(nave_future *future, size_t i, const void **data, size_t *size);
 
 enum nave_task_state {

@@ -238,8 +238,8 @@ static void request_end(struct nv_comm *comm, struct owner owner)
         transfer_end(owner.transfer);
 }
 
-/* Takes the ended requests, places in comm->ended from `first` on, out of the arrays before anything
- * else: `done` may start new transfers. */
+/* Takes the ended requests, places in comm->ended from `first` on, out of the arrays before
+ * anything else: `done` may start new transfers. */
 static void collect(struct nv_comm *comm, size_t first, int ended_count)
 {
     struct owner few[WINDOW];

@@ -563,8 +563,8 @@ static int receive(struct nv_engine *engine, bool *worked)
     return rc;
 }
 
-/* The kernel that asks may run for long: what was finished before it does not wait for it.  (Its own
- * place in the row stays where it is.) */
+/* The kernel that asks may run for long: what was finished before it does not wait for it.  (Its
+ * own place in the row stays where it is.) */
 static int send_finished(struct nv_engine *engine)
 {
     double now = nv_clock() - engine->spec.origin;
