@@ -7,7 +7,7 @@
 
 enum { NV_PROBES = 200 };
 #define NV_YIELD_SECONDS 50e-6
-#define NV_NAP_MAX 500e-6
+#define NV_NAP_MAX 2e-3
 
 void nv_idle(struct nv_idle *idle, bool worked)
 {
