@@ -89,10 +89,8 @@ void nv_future_discard(nave_future *future)
 
 static void check_complete(nave_future *future)
 {
-    const struct nv_ledger *ledger = &future->ledger;
-    uint64_t finished = ledger->succeeded + ledger->failed + ledger->cancelled;
-    if (future->complete || future->open || finished < future->count || future->receiving > 0 ||
-        future->sending > 0)
+    if (future->complete || future->open || nv_ledger_finished(&future->ledger) < future->count ||
+        future->receiving > 0 || future->sending > 0)
         return;
     future->complete = true;
     nv_sched_remove(future->hub->sched, future->job);
@@ -338,10 +336,9 @@ int nv_future_send(nave_future *future, const struct nv_send *send)
 void nv_future_allow(nave_future *future)
 {
     const struct nv_ledger *ledger = &future->ledger;
-    uint64_t finished = ledger->succeeded + ledger->failed + ledger->cancelled;
     if (!future->open)
         return;
-    future->limit = finished - ledger->unread + backlog_of(future);
+    future->limit = nv_ledger_finished(ledger) - ledger->unread + backlog_of(future);
     nv_sched_extend(future->hub->sched, future->job, future->limit);
 }
 

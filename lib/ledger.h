@@ -58,6 +58,12 @@ struct nv_ledger {
     char *text; /* of the digest */
 };
 
+/* Tasks of which nothing more will be heard. */
+static inline uint64_t nv_ledger_finished(const struct nv_ledger *ledger)
+{
+    return ledger->succeeded + ledger->failed + ledger->cancelled;
+}
+
 void nv_ledger_init(struct nv_ledger *ledger);
 void nv_ledger_release(struct nv_ledger *ledger);
 

@@ -4,8 +4,7 @@
  * the hub asks those that take part (NV_PREPARE); each sends what it still has to send and says
  * NV_READY; with all ready the hub says NV_REDUCE, and all go in.  In between they start no tasks
  * of other calls: new results would keep them from getting ready, and one long task would keep all
- * the others inside.
- * Engines without tasks stay out.
+ * the others inside.  Engines without tasks stay out.
  * SPDX-License-Identifier: BSD-3-Clause */
 #include "engine.h"
 #include "fold.h"

@@ -20,9 +20,8 @@ static int outcome(nave_future *future)
 /* Nothing is with an engine, and the backlog is full: only reading helps. */
 static bool stuck(const nave_future *future)
 {
-    const struct nv_ledger *ledger = &future->ledger;
-    uint64_t finished = ledger->succeeded + ledger->failed + ledger->cancelled;
-    return future->open && future->count >= future->limit && finished == future->count;
+    return future->open && future->count >= future->limit &&
+           nv_ledger_finished(&future->ledger) == future->count;
 }
 
 static bool complete_or_stuck(void *arg)
