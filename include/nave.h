@@ -3,8 +3,8 @@
  * SPDX-License-Identifier: BSD-3-Clause
  *
  * A *context* (nave) is a farm opened over a communicator.  Rank 0 is its *hub*: it holds the
- * handles below and schedules.  Every other rank is an *engine*: it runs *kernels*, C functions
- * that were registered by name.  Alone (one rank), the hub is its own engine.
+ * handles below and schedules.  Every rank is an *engine*: it runs *kernels*, C functions that were
+ * registered by name; rank 0 does so on a thread beside the hub.
  *
  * A *task* is one call of one kernel on one input.  A *view* says which engines may run tasks and
  * how they are placed.  A call on a view returns a *future*: the tasks of that call (numbered from
@@ -34,8 +34,10 @@
  *     line of detail.  On error outputs are untouched unless the text says otherwise.
  * Roles.  Collective calls are marked so; every rank of the communicator makes them.  All others
  *     that take a context, a view or a future are for the hub and return NAVE_EROLE on an engine.
- * Threads.  One thread per process calls Nave, the one that may call MPI (MPI_THREAD_SINGLE and
- *     FUNNELED both do).  Contexts are independent; there are no globals.
+ * Threads.  One thread per process calls Nave, the one that may call MPI.  On rank 0 kernels run
+ *     on a thread of the library's beside it, which makes no MPI calls: MPI_THREAD_FUNNELED is the
+ *     level to ask for (Open MPI and MPICH do the same under MPI_THREAD_SINGLE).  Contexts are
+ *     independent; there are no globals.
  * Progress.  The hub works inside Nave calls (nave_wait and its kin, nave_turn) and, briefly, in
  *     each call that submits.  Between them engines go on with what they hold, no further.
  * Memory.  Sizes are bytes in size_t; 0 and more than 4 GiB are plain cases.  Inputs and outputs
@@ -123,20 +125,24 @@ NAVE_API const char *nave_version(void);
  *                by nave_output().
  * return         0, or a code of the kernel's choice: the task has then failed, and nothing else.
  *
- * Kernels run on engines, one at a time, in the process and thread that called nave_serve().  They
- * may use MPI on communicators of their own, not the context's. */
+ * Kernels run on engines, one at a time: in the thread that called nave_serve(), and on rank 0 in a
+ * thread beside the caller's program.  A kernel that calls MPI (on communicators of its own, not the
+ * context's) or cannot run beside the program of rank 0 says NAVE_NOT_ON_HUB. */
 typedef int nave_kernel_fn(nave_task *task, const void *in, size_t in_size, void *out,
                            size_t out_size);
 
 enum {
     /* In nave_map_reduce() the kernel adds to what `out` holds, instead of getting it empty. */
-    NAVE_ACCUMULATES = 1
+    NAVE_ACCUMULATES = 1,
+    /* Rank 0 does not run this kernel, unless it is alone.  (A direct view of all engines cannot
+     * have it then, unless nave_options.idle_hub is set.) */
+    NAVE_NOT_ON_HUB = 2
 };
 
 typedef struct nave_kernel {
     const char *name; /* 1 to 127 bytes; names that start with "nave." are the library's */
     nave_kernel_fn *run;
-    unsigned flags; /* 0 or NAVE_ACCUMULATES */
+    unsigned flags; /* 0, or those above added up */
 } nave_kernel;
 
 /* clang-format off */
@@ -159,6 +165,17 @@ NAVE_API void *nave_output(nave_task *task, size_t size);
 NAVE_API size_t nave_task_index(const nave_task *task);
 NAVE_API int nave_task_engine(const nave_task *task);
 NAVE_API void *nave_task_user(const nave_task *task);
+
+/* Starts a further task of the same future, on a copy of `in` (up to 16 KiB).  It runs later, on
+ * this engine or another, and may spawn in turn; the future is complete when all that descends from
+ * its tasks is finished.  Spawned tasks have the index of the task that they descend from and no
+ * result; in nave_map_reduce(), with integer sums only (integer types with MPI_SUM, MPI_BOR or
+ * MPI_BXOR), what they put into `out` counts like any other.  A failure is one of the future's.
+ *
+ * They are run last in, first out, so that a tree is searched depth first and takes little memory;
+ * engines without work get the oldest ones of others.  NAVE_OK; NAVE_EKERNEL, this rank has no such
+ * kernel; NAVE_ENOMEM; NAVE_ESIZE, the input is too large; NAVE_ETYPE, not in this reduction. */
+NAVE_API int nave_spawn(nave_task *task, const char *kernel, const void *in, size_t in_size);
 
 /* 1 when nobody wants the result any more: the future was cancelled or freed.  Looks for news, so
  * it costs about a microsecond; a long kernel that asks now and then can stop early. */
@@ -204,7 +221,9 @@ typedef struct nave_options {
     void *log_arg;
     nave_progress_fn *progress; /* on the hub; NULL: nobody asks */
     void *progress_arg;
-    int ranks; /* how many ranks there should be; another number is NAVE_ELAUNCH.  0: any */
+    int ranks;    /* how many ranks there should be; another number is NAVE_ELAUNCH.  0: any */
+    int idle_hub; /* 1: rank 0 only schedules.  0: it runs kernels too */
+    int group;    /* engines to a sub-hub, see nave_open().  0: by itself; negative: no sub-hubs */
 } nave_options;
 
 /* A ready-made nave_options.log: "nave: LINE" on standard error. */
@@ -216,6 +235,13 @@ NAVE_API void nave_log_stderr(void *arg, int level, const char *line);
  *
  * All ranks get the same code.  On failure *ctx is still set (NULL only when out of memory): to be
  * asked by nave_error() and closed by nave_close(), for nothing else.
+ *
+ * Large farms over several hosts (more than 64 engines, or opt->group) have two levels: the first
+ * engine of each host, and of each `group` engines on it, is a sub-hub as well, which gets tasks of
+ * balanced calls for all of them at a time.  Nothing else changes.
+ *
+ * Where the launcher has left the ranks unbound and each can have a core, they are bound to equal
+ * shares of the cores until nave_close(); NAVE_BIND=none in the environment leaves them alone.
  *
  * NAVE_EDISAGREE    ranks with different versions of the library
  * NAVE_ELAUNCH      N single ranks where one job of N ranks was meant (the launcher of another
@@ -253,6 +279,25 @@ NAVE_API int nave_size(const nave *ctx);
 NAVE_API int nave_is_hub(const nave *ctx);
 NAVE_API int nave_engine_count(const nave *ctx);
 
+/* Where a rank runs, see nave_topo(). */
+typedef struct nave_place {
+    int rank;
+    int engine;          /* 1: runs kernels */
+    int subhub;          /* the rank that passes tasks on to it, itself perhaps; 0: the hub does */
+    const char *host;    /* its name */
+    int node;            /* hosts are numbered from 0 in order of their first rank */
+    int cores;           /* it may use */
+    int bound;           /* 1: these are not all of the host's */
+    const char *cpus;    /* processing units as a list, "0-3,8" */
+    int package, numa;   /* of the first of them, as numbered by the machine; -1: not known */
+    const char *machine; /* its units: PACKAGE/NUMA:CORE CORE|..., a core as a list, as in
+                          *   "0/0:0,4 1,5|1/1:2,6 3,7"; "" when not known */
+    long pid;
+} nave_place;
+
+/* Who runs where, by rank, on the hub.  Valid until nave_close().  `nave topo` prints it. */
+NAVE_API int nave_topo(nave *ctx, const nave_place **places, size_t *n);
+
 /* The host name of a rank, on the hub; NULL for a rank that is not there, and on engines. */
 NAVE_API const char *nave_host(const nave *ctx, int rank);
 
@@ -264,12 +309,32 @@ NAVE_API const char *nave_host(const nave *ctx, int rank);
  * those from j*n/m up to (j+1)*n/m.  NAVE_EENGINE: a rank that is no engine. */
 NAVE_API int nave_direct(nave *ctx, const int *engines, size_t n, nave_view **view);
 
-/* How a balanced view places tasks.  All zero is the default: sizes tuned by measured times. */
+/* How a balanced view places tasks.  All zero is the default: sizes tuned by measured times.
+ *
+ * policy, the name of a rule (R: tasks left, P: engines of the view):
+ *   "auto" (or NULL)  factoring with chunks of a millisecond at most; single tasks while times are
+ *                     unknown, or long, or uneven; queued tasks are called back from slow engines
+ *   "fifo"            one at a time, in order
+ *   "guided"          R/P (Polychronopoulos, Kuck: Guided self-scheduling, IEEE Trans. Comp. 1987)
+ *   "factoring"       R/2P, P times, and again (Flynn Hummel, Schonberg, Flynn: Factoring, a method
+ *                     for scheduling parallel loops, CACM 35(8), 1992)
+ *   "static-block"    engine j of P gets the tasks from j*n/P up to (j+1)*n/P
+ *   "static-cyclic"   chunk c goes to engine c mod P
+ *   "locality"        engines that hold the object `near` first, others when those have enough
+ */
 typedef struct nave_policy {
-    size_t chunk;       /* tasks handed out at a time; 0: chosen while running.  In
+    size_t chunk;        /* tasks handed out at a time; 0: chosen while running.  In
                          *   nave_map_reduce() also the size of the blocks that are folded */
-    size_t window;      /* chunks that may be with an engine at once; 0: chosen while running */
-    const int *engines; /* these ranks only (copied); NULL: all engines */
+    size_t window;       /* chunks that may be with an engine at once; 0: chosen while running */
+    const char *policy;  /* a name as above (copied); another one is NAVE_EINVAL */
+    const char *near;    /* "locality": the name of an object (copied) */
+    int priority;        /* calls of higher priority go first, those of one take turns */
+    const double *costs; /* of task i of a map: how long it takes, in any unit (borrowed by each
+                          *   call until it is finished).  The longest go first (Graham: Bounds on
+                          *   multiprocessing timing anomalies, SIAM J. Appl. Math. 17, 1969) */
+    size_t cost_count;   /* as many; a map of more tasks, or a cost that is negative or no number,
+                          *   is NAVE_EINVAL */
+    const int *engines;  /* these ranks only (copied); NULL: all engines */
     size_t engine_count;
     size_t backlog; /* nave_map_from(): results that may wait to be read; 0: 65536, or as many of
                      *   out_size as make 64 MiB, but two for each engine at least */
@@ -278,9 +343,7 @@ typedef struct nave_policy {
 } nave_policy;
 
 /* A balanced view: each task goes to whichever engine is free and has the kernel.  policy may be
- * NULL.  Chunks shrink towards the end as in factoring (Flynn Hummel, Schonberg, Flynn: Factoring,
- * a method for scheduling parallel loops, CACM 35(8), 1992) and last about a millisecond at most.
- */
+ * NULL. */
 NAVE_API int nave_balanced(nave *ctx, const nave_policy *policy, nave_view **view);
 
 /* Frees a view; its futures go on.  NULL is allowed. */

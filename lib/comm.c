@@ -1,34 +1,46 @@
 /* comm - see comm.h.  SPDX-License-Identifier: BSD-3-Clause */
 #include "comm.h"
+#include "link.h"
 
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
 enum {
-    NV_AHEAD = 8,        /* receives posted ahead on a channel */
+    NV_AHEAD = 8,        /* receives posted ahead on a lane */
     NV_PIECE = 64 << 20, /* bytes of a transfer in one MPI message */
     WINDOW = 64,         /* requests tested at once */
     NV_SPARE = 64,       /* empty frames kept for reuse */
-    NV_TAG_FRAME = 0,    /* tags: these plus the channel */
-    NV_TAG_BULK = 2
+    NV_TAG_FRAME = 0,    /* tags: these plus the lane */
+    NV_TAG_BULK = NV_LANES
 };
 
-/* A frame with its place in a list. */
+enum mail_kind { PARCEL, TRANSFER, ENDED };
+
+/* The head of what a rank keeps in lists and an engine beside it sends over the link. */
+struct item {
+    struct nv_mail mail; /* first, so that mail is its item */
+    enum mail_kind kind;
+    int rank; /* where it goes or comes from */
+    enum nv_lane lane;
+};
+
 struct parcel {
-    struct nv_frame frame; /* first, so that a frame is its parcel */
-    struct parcel *next;
+    struct item item;
+    struct nv_frame frame;
 };
 
 /* A bulk transfer, sent or received. */
 struct transfer {
+    struct item item;
+    bool sending;
+    bool beside; /* the engine beside the loop started it */
     void *data;
     size_t size;
     size_t pieces; /* not ended yet */
     void *scrap;   /* where bytes go that nobody wants */
     nv_comm_done *done;
     void *arg;
-    struct transfer *next; /* in a queue to oneself */
 };
 
 /* What an MPI request belongs to: one of the two. */
@@ -37,23 +49,31 @@ struct owner {
     struct transfer *transfer;
 };
 
-struct channel {
+/* First in, first out. */
+struct queue {
+    struct nv_mail *first, **end;
+};
+
+struct lane {
     bool listening;
     bool held; /* the head's frame is in the caller's hands */
     int head;
     struct parcel *slots[NV_AHEAD];
     MPI_Request requests[NV_AHEAD];
-    /* To oneself, first in first out. */
-    struct parcel *self, **self_end, *self_held;
-    struct transfer *self_sent, **self_sent_end;
-    struct transfer *self_wanted, **self_wanted_end;
+    struct queue inbox; /* of parcels that came without MPI */
+    struct parcel *inbox_held;
+    struct queue sent, wanted; /* transfers to oneself */
 };
 
 struct nv_comm {
-    MPI_Comm mpi;
+    MPI_Comm mpi; /* MPI_COMM_NULL: this is an engine's, beside a loop */
     int rank;
     struct nv_error *error;
-    struct channel channels[2];
+    struct nv_bells *bells;
+    struct nv_comm *beside; /* of a loop: the engine's */
+    struct nv_link *link;
+    enum nv_end end;
+    struct lane lanes[NV_LANES];
     struct parcel *spare;
     size_t spare_count;
     /* Sends and transfers under way: three arrays of one length. */
@@ -61,17 +81,46 @@ struct nv_comm {
     struct owner *owners;
     int *ended;
     size_t count, room;
-    size_t window; /* where the next look at them begins */
-    size_t self_pending;
+    size_t window;  /* where the next look at them begins */
+    size_t waiting; /* transfers without requests of this comm's */
 };
+
+static void enqueue(struct queue *queue, struct item *item)
+{
+    item->mail.next = NULL;
+    *queue->end = &item->mail;
+    queue->end = &item->mail.next;
+}
+
+static void *dequeue(struct queue *queue)
+{
+    struct nv_mail *mail = queue->first;
+    if (mail == NULL)
+        return NULL;
+    queue->first = mail->next;
+    if (queue->first == NULL)
+        queue->end = &queue->first;
+    return mail;
+}
+
+static void ring(const struct nv_comm *comm, int rank, enum nv_bell_owner owner)
+{
+    if (comm->bells != NULL)
+        nv_bell_ring(nv_bells_at(comm->bells, rank, owner));
+}
 
 /* --------------------------------------------------------------------------------------- frames */
 
-struct nv_frame *nv_comm_frame(struct nv_comm *comm)
+static struct parcel *parcel_of(struct nv_frame *frame)
+{
+    return (struct parcel *)(void *)((char *)frame - offsetof(struct parcel, frame));
+}
+
+static struct parcel *parcel_new(struct nv_comm *comm)
 {
     struct parcel *parcel = comm->spare;
     if (parcel != NULL) {
-        comm->spare = parcel->next;
+        comm->spare = (struct parcel *)parcel->item.mail.next;
         comm->spare_count--;
     } else {
         parcel = malloc(sizeof *parcel);
@@ -83,9 +132,9 @@ struct nv_frame *nv_comm_frame(struct nv_comm *comm)
             return NULL;
         }
     }
+    parcel->item = (struct item){.kind = PARCEL};
     parcel->frame.size = 0;
-    parcel->next = NULL;
-    return &parcel->frame;
+    return parcel;
 }
 
 static void parcel_free(struct nv_comm *comm, struct parcel *parcel)
@@ -93,7 +142,7 @@ static void parcel_free(struct nv_comm *comm, struct parcel *parcel)
     if (parcel == NULL)
         return;
     if (comm->spare_count < NV_SPARE) {
-        parcel->next = comm->spare;
+        parcel->item.mail.next = (struct nv_mail *)comm->spare;
         comm->spare = parcel;
         comm->spare_count++;
         return;
@@ -102,54 +151,71 @@ static void parcel_free(struct nv_comm *comm, struct parcel *parcel)
     free(parcel);
 }
 
+struct nv_frame *nv_comm_frame(struct nv_comm *comm)
+{
+    struct parcel *parcel = parcel_new(comm);
+    return parcel != NULL ? &parcel->frame : NULL;
+}
+
 void nv_comm_frame_free(struct nv_comm *comm, struct nv_frame *frame)
 {
-    parcel_free(comm, (struct parcel *)frame);
+    parcel_free(comm, parcel_of(frame));
 }
 
 /* -------------------------------------------------------------------------------------- opening */
 
-static int listen_again(struct nv_comm *comm, struct channel *channel, int slot)
+static int listen_again(struct nv_comm *comm, struct lane *lane, int slot)
 {
-    int tag = NV_TAG_FRAME + (int)(channel - comm->channels);
-    int rc = MPI_Irecv(channel->slots[slot]->frame.data, NV_FRAME_ROOM, MPI_BYTE, MPI_ANY_SOURCE,
-                       tag, comm->mpi, &channel->requests[slot]);
+    int tag = NV_TAG_FRAME + (int)(lane - comm->lanes);
+    int rc = MPI_Irecv(lane->slots[slot]->frame.data, NV_FRAME_ROOM, MPI_BYTE, MPI_ANY_SOURCE, tag,
+                       comm->mpi, &lane->requests[slot]);
     return nv_error_mpi(comm->error, rc, "posting a receive");
 }
 
-static int listen_on(struct nv_comm *comm, struct channel *channel)
+static int listen_on(struct nv_comm *comm, struct lane *lane)
 {
     for (int i = 0; i < NV_AHEAD; i++) {
-        channel->slots[i] = (struct parcel *)nv_comm_frame(comm);
-        if (channel->slots[i] == NULL)
+        lane->slots[i] = parcel_new(comm);
+        if (lane->slots[i] == NULL)
             return nv_error_set(comm->error, NAVE_ENOMEM, "no memory for receive buffers");
-        int rc = listen_again(comm, channel, i);
+        int rc = listen_again(comm, lane, i);
         if (rc != NAVE_OK)
             return rc;
     }
-    channel->listening = true;
+    lane->listening = true;
     return NAVE_OK;
 }
 
-int nv_comm_open(MPI_Comm mpi, const bool listen[2], struct nv_error *error, struct nv_comm **out)
+static struct nv_comm *comm_new(MPI_Comm mpi, struct nv_bells *bells, struct nv_error *error)
 {
     struct nv_comm *comm = calloc(1, sizeof *comm);
+    if (comm == NULL)
+        return NULL;
+    comm->mpi = mpi;
+    comm->bells = bells;
+    comm->error = error;
+    for (int l = 0; l < NV_LANES; l++) {
+        struct lane *lane = &comm->lanes[l];
+        lane->inbox.end = &lane->inbox.first;
+        lane->sent.end = &lane->sent.first;
+        lane->wanted.end = &lane->wanted.first;
+        for (int i = 0; i < NV_AHEAD; i++)
+            lane->requests[i] = MPI_REQUEST_NULL;
+    }
+    return comm;
+}
+
+int nv_comm_open(MPI_Comm mpi, const bool listen[NV_LANES], struct nv_bells *bells,
+                 struct nv_error *error, struct nv_comm **out)
+{
+    struct nv_comm *comm = comm_new(mpi, bells, error);
     int rc = NAVE_OK;
     if (comm == NULL)
         return nv_error_set(error, NAVE_ENOMEM, "no memory for the context");
-    comm->mpi = mpi;
-    comm->error = error;
     MPI_Comm_rank(mpi, &comm->rank);
-    for (int c = 0; c < 2; c++) {
-        struct channel *channel = &comm->channels[c];
-        channel->self_end = &channel->self;
-        channel->self_sent_end = &channel->self_sent;
-        channel->self_wanted_end = &channel->self_wanted;
-        for (int i = 0; i < NV_AHEAD; i++)
-            channel->requests[i] = MPI_REQUEST_NULL;
-        if (rc == NAVE_OK && listen[c])
-            rc = listen_on(comm, channel);
-    }
+    for (int l = 0; l < NV_LANES && rc == NAVE_OK; l++)
+        if (listen[l])
+            rc = listen_on(comm, &comm->lanes[l]);
     if (rc != NAVE_OK) {
         nv_comm_close(comm);
         return rc;
@@ -158,32 +224,73 @@ int nv_comm_open(MPI_Comm mpi, const bool listen[2], struct nv_error *error, str
     return NAVE_OK;
 }
 
-static void channel_close(struct nv_comm *comm, struct channel *channel)
+int nv_comm_beside(struct nv_comm *loop, struct nv_error *error, struct nv_comm **out)
+{
+    struct nv_comm *comm = comm_new(MPI_COMM_NULL, loop->bells, error);
+    struct nv_link *link = comm != NULL ? nv_link_new() : NULL;
+    if (link == NULL) {
+        free(comm);
+        return nv_error_set(error, NAVE_ENOMEM, "no memory for the engine");
+    }
+    comm->rank = loop->rank;
+    comm->link = loop->link = link;
+    comm->end = NV_ENGINE_END;
+    loop->end = NV_LOOP_END;
+    loop->beside = comm;
+    *out = comm;
+    return NAVE_OK;
+}
+
+static void inbox_empty(struct nv_comm *comm, struct queue *queue)
+{
+    struct item *item;
+    while ((item = dequeue(queue)) != NULL)
+        if (item->kind == PARCEL)
+            parcel_free(comm, (struct parcel *)item);
+        else
+            free(item);
+}
+
+static void lane_close(struct nv_comm *comm, struct lane *lane)
 {
     for (int i = 0; i < NV_AHEAD; i++) {
-        if (channel->requests[i] != MPI_REQUEST_NULL) {
-            MPI_Cancel(&channel->requests[i]);
-            MPI_Wait(&channel->requests[i], MPI_STATUS_IGNORE);
+        if (lane->requests[i] != MPI_REQUEST_NULL) {
+            MPI_Cancel(&lane->requests[i]);
+            MPI_Wait(&lane->requests[i], MPI_STATUS_IGNORE);
         }
-        parcel_free(comm, channel->slots[i]);
+        parcel_free(comm, lane->slots[i]);
     }
-    parcel_free(comm, channel->self_held);
-    while (channel->self != NULL) {
-        struct parcel *parcel = channel->self;
-        channel->self = parcel->next;
-        parcel_free(comm, parcel);
+    parcel_free(comm, lane->inbox_held);
+    inbox_empty(comm, &lane->inbox);
+    inbox_empty(comm, &lane->sent);
+    inbox_empty(comm, &lane->wanted);
+}
+
+/* What is still on the way between a loop and its engine is lost with the link. */
+static void link_close(struct nv_comm *comm)
+{
+    struct queue rest = {NULL, &rest.first};
+    if (comm->end != NV_ENGINE_END || comm->link == NULL)
+        return;
+    for (int end = 0; end < 2; end++) {
+        struct nv_mail *mail;
+        while ((mail = nv_link_take(comm->link, (enum nv_end)end)) != NULL)
+            enqueue(&rest, (struct item *)mail);
     }
+    inbox_empty(comm, &rest);
+    nv_link_free(comm->link);
 }
 
 void nv_comm_close(struct nv_comm *comm)
 {
     if (comm == NULL)
         return;
-    for (int c = 0; c < 2; c++)
-        channel_close(comm, &comm->channels[c]);
+    link_close(comm);
+    for (int l = 0; l < NV_LANES; l++)
+        lane_close(comm, &comm->lanes[l]);
     while (comm->spare != NULL) {
         struct parcel *parcel = comm->spare;
-        comm->spare = parcel->next;
+        comm->spare = (struct parcel *)parcel->item.mail.next;
         free(parcel->frame.data);
         free(parcel);
     }
@@ -220,10 +327,23 @@ static bool make_room(struct nv_comm *comm, size_t more)
     return true;
 }
 
-static void transfer_end(struct transfer *transfer)
+/* To the other end of the link, which may sleep. */
+static void mail_to(struct nv_comm *comm, enum nv_end end, struct item *item)
+{
+    nv_link_put(comm->link, end, &item->mail);
+    ring(comm, comm->rank, end == NV_LOOP_END ? NV_BELL_LOOP : NV_BELL_THREAD);
+}
+
+/* What the engine beside the loop started ends in its own thread. */
+static void transfer_end(struct nv_comm *comm, struct transfer *transfer)
 {
     nv_comm_done *done = transfer->done;
     void *arg = transfer->arg;
+    if (transfer->beside && comm->end == NV_LOOP_END) {
+        transfer->item.kind = ENDED;
+        mail_to(comm, NV_ENGINE_END, &transfer->item);
+        return;
+    }
     free(transfer->scrap);
     free(transfer);
     if (done != NULL)
@@ -235,7 +355,7 @@ static void request_end(struct nv_comm *comm, struct owner owner)
     if (owner.parcel != NULL)
         parcel_free(comm, owner.parcel);
     else if (--owner.transfer->pieces == 0)
-        transfer_end(owner.transfer);
+        transfer_end(comm, owner.transfer);
 }
 
 /* Takes the ended requests, places in comm->ended from `first` on, out of the arrays before
@@ -260,9 +380,10 @@ static void collect(struct nv_comm *comm, size_t first, int ended_count)
 
 /* ------------------------------------------------------------------------------- to other ranks */
 
-static int post_away(struct nv_comm *comm, int rank, enum nv_channel channel, struct parcel *parcel)
+static int post_away(struct nv_comm *comm, struct parcel *parcel)
 {
     MPI_Request request = MPI_REQUEST_NULL;
+    int rank = parcel->item.rank;
     int gone = 0;
     int rc;
     if (!make_room(comm, 1)) {
@@ -270,9 +391,10 @@ static int post_away(struct nv_comm *comm, int rank, enum nv_channel channel, st
         return nv_error_set(comm->error, NAVE_ENOMEM, "no memory to send a frame");
     }
     rc = MPI_Isend(parcel->frame.data, (int)parcel->frame.size, MPI_BYTE, rank,
-                   NV_TAG_FRAME + (int)channel, comm->mpi, &request);
+                   NV_TAG_FRAME + (int)parcel->item.lane, comm->mpi, &request);
     if (rc == MPI_SUCCESS)
         rc = MPI_Test(&request, &gone, MPI_STATUS_IGNORE);
+    ring(comm, rank, NV_BELL_LOOP);
     if (rc != MPI_SUCCESS || gone) {
         parcel_free(comm, parcel);
         return nv_error_mpi(comm->error, rc, "sending a frame");
@@ -283,15 +405,14 @@ static int post_away(struct nv_comm *comm, int rank, enum nv_channel channel, st
     return NAVE_OK;
 }
 
-static int start_piece(struct nv_comm *comm, struct transfer *transfer, bool sending, int rank,
-                       enum nv_channel channel, size_t at)
+static int start_piece(struct nv_comm *comm, struct transfer *transfer, size_t at)
 {
     int size = (int)(transfer->size - at < NV_PIECE ? transfer->size - at : NV_PIECE);
     char *data = transfer->data == NULL ? transfer->scrap : (char *)transfer->data + at;
-    int tag = NV_TAG_BULK + (int)channel;
+    int tag = NV_TAG_BULK + (int)transfer->item.lane, rank = transfer->item.rank;
     MPI_Request *request = &comm->requests[comm->count];
-    int rc = sending ? MPI_Isend(data, size, MPI_BYTE, rank, tag, comm->mpi, request)
-                     : MPI_Irecv(data, size, MPI_BYTE, rank, tag, comm->mpi, request);
+    int rc = transfer->sending ? MPI_Isend(data, size, MPI_BYTE, rank, tag, comm->mpi, request)
+                               : MPI_Irecv(data, size, MPI_BYTE, rank, tag, comm->mpi, request);
     if (rc != MPI_SUCCESS)
         return nv_error_mpi(comm->error, rc, "starting a transfer");
     comm->owners[comm->count] = (struct owner){.transfer = transfer};
@@ -300,8 +421,7 @@ static int start_piece(struct nv_comm *comm, struct transfer *transfer, bool sen
 }
 
 /* All pieces are started at once: a later transfer must not get between them. */
-static int transfer_away(struct nv_comm *comm, struct transfer *transfer, bool sending, int rank,
-                         enum nv_channel channel)
+static int transfer_away(struct nv_comm *comm, struct transfer *transfer)
 {
     size_t pieces = (transfer->size + NV_PIECE - 1) / NV_PIECE;
     int rc = NAVE_OK;
@@ -310,9 +430,10 @@ static int transfer_away(struct nv_comm *comm, struct transfer *transfer, bool s
     if (!make_room(comm, pieces) || (transfer->data == NULL && transfer->scrap == NULL))
         rc = nv_error_set(comm->error, NAVE_ENOMEM, "no memory for a transfer");
     for (transfer->pieces = 0; transfer->pieces < pieces && rc == NAVE_OK;) {
-        rc = start_piece(comm, transfer, sending, rank, channel, transfer->pieces * NV_PIECE);
+        rc = start_piece(comm, transfer, transfer->pieces * NV_PIECE);
         transfer->pieces += rc == NAVE_OK;
     }
+    ring(comm, transfer->item.rank, NV_BELL_LOOP);
     if (transfer->pieces == 0) {
         free(transfer->scrap);
         free(transfer);
@@ -320,156 +441,254 @@ static int transfer_away(struct nv_comm *comm, struct transfer *transfer, bool s
     return rc;
 }
 
-/* ----------------------------------------------------------------------------------- to oneself */
+/* ------------------------------------------------------------------- to oneself, over the link */
 
-static void enqueue(struct transfer ***end, struct transfer *transfer)
-{
-    transfer->next = NULL;
-    **end = transfer;
-    *end = &transfer->next;
-}
-
-static struct transfer *dequeue(struct transfer **head, struct transfer ***end)
-{
-    struct transfer *transfer = *head;
-    *head = transfer->next;
-    if (*head == NULL)
-        *end = head;
-    return transfer;
-}
-
-static int self_progress(struct nv_comm *comm, struct channel *channel)
+static int match(struct nv_comm *comm, struct lane *lane)
 {
     int ended = 0;
-    while (channel->self_sent != NULL && channel->self_wanted != NULL) {
-        struct transfer *from = dequeue(&channel->self_sent, &channel->self_sent_end);
-        struct transfer *to = dequeue(&channel->self_wanted, &channel->self_wanted_end);
+    while (lane->sent.first != NULL && lane->wanted.first != NULL) {
+        struct transfer *from = dequeue(&lane->sent);
+        struct transfer *to = dequeue(&lane->wanted);
         assert(from->size == to->size);
         if (to->data != NULL)
             memcpy(to->data, from->data, to->size);
-        comm->self_pending -= 2;
-        transfer_end(from);
-        transfer_end(to);
+        comm->waiting -= (from->beside ? 0 : 1) + (to->beside ? 0 : 1);
+        transfer_end(comm, from);
+        transfer_end(comm, to);
         ended = 1;
     }
     return ended;
 }
 
-static int self_next(struct nv_comm *comm, struct channel *channel, int *source,
-                     const struct nv_frame **frame)
+static void transfer_to_self(struct nv_comm *comm, struct transfer *transfer)
 {
-    parcel_free(comm, channel->self_held);
-    channel->self_held = channel->self;
-    if (channel->self == NULL)
-        return 0;
-    channel->self = channel->self->next;
-    if (channel->self == NULL)
-        channel->self_end = &channel->self;
-    *source = comm->rank;
-    *frame = &channel->self_held->frame;
-    return 1;
+    struct lane *lane = &comm->lanes[transfer->item.lane];
+    enqueue(transfer->sending ? &lane->sent : &lane->wanted, &transfer->item);
 }
 
-/* ---------------------------------------------------------------------------------- the surface */
-
-int nv_comm_post(struct nv_comm *comm, int rank, enum nv_channel channel, struct nv_frame *frame)
+/* The loop carries out what its engine wants. */
+static int carry_out(struct nv_comm *comm, struct item *item)
 {
-    struct parcel *parcel = (struct parcel *)frame;
-    if (rank != comm->rank)
-        return post_away(comm, rank, channel, parcel);
-    parcel->next = NULL;
-    *comm->channels[channel].self_end = parcel;
-    comm->channels[channel].self_end = &parcel->next;
+    bool away = item->rank != comm->rank;
+    if (item->kind == PARCEL && away)
+        return post_away(comm, (struct parcel *)item);
+    if (item->kind == PARCEL)
+        enqueue(&comm->lanes[item->lane].inbox, item);
+    else if (away)
+        return transfer_away(comm, (struct transfer *)item);
+    else
+        transfer_to_self(comm, (struct transfer *)item);
     return NAVE_OK;
 }
 
-int nv_comm_next(struct nv_comm *comm, enum nv_channel c, int *source,
-                 const struct nv_frame **frame)
+/* Takes the mail that has come; 1 when there was some. */
+static int take_mail(struct nv_comm *comm)
 {
-    struct channel *channel = &comm->channels[c];
+    struct nv_mail *mail;
+    int rc = NAVE_OK, some = 0;
+    if (comm->link == NULL)
+        return 0;
+    while (rc == NAVE_OK && (mail = nv_link_take(comm->link, comm->end)) != NULL) {
+        struct item *item = (struct item *)mail;
+        some = 1;
+        if (comm->end == NV_LOOP_END) {
+            rc = carry_out(comm, item);
+        } else if (item->kind == PARCEL) {
+            enqueue(&comm->lanes[NV_TO_ENGINE].inbox, item);
+        } else {
+            comm->waiting--;
+            transfer_end(comm, (struct transfer *)item);
+        }
+    }
+    return rc == NAVE_OK ? some : rc;
+}
+
+static int inbox_next(struct nv_comm *comm, struct lane *lane, int *source,
+                      const struct nv_frame **frame)
+{
+    parcel_free(comm, lane->inbox_held);
+    lane->inbox_held = dequeue(&lane->inbox);
+    if (lane->inbox_held == NULL)
+        return 0;
+    *source = comm->end == NV_ENGINE_END ? lane->inbox_held->item.rank : comm->rank;
+    *frame = &lane->inbox_held->frame;
+    return 1;
+}
+
+/* ------------------------------------------------------------------------------------ receiving */
+
+/* The frame before this one is no longer looked at: its buffer listens again. */
+static int release_held(struct nv_comm *comm, struct lane *lane)
+{
+    int slot = lane->head;
+    if (!lane->held)
+        return NAVE_OK;
+    lane->held = false;
+    lane->head = (lane->head + 1) % NV_AHEAD;
+    return listen_again(comm, lane, slot);
+}
+
+/* The head of the lane, if a frame has come there: 1, and its source. */
+static int test_head(struct nv_comm *comm, struct lane *lane, int *source)
+{
     MPI_Status status;
     int here = 0, size = 0;
-    int rc = self_next(comm, channel, source, frame);
-    if (rc != 0 || !channel->listening)
+    int rc = release_held(comm, lane);
+    if (rc != NAVE_OK)
         return rc;
-    if (channel->held) {
-        channel->held = false;
-        rc = listen_again(comm, channel, channel->head);
-        channel->head = (channel->head + 1) % NV_AHEAD;
-        if (rc != NAVE_OK)
-            return rc;
-    }
-    rc = MPI_Test(&channel->requests[channel->head], &here, &status);
+    rc = MPI_Test(&lane->requests[lane->head], &here, &status);
     if (rc != MPI_SUCCESS)
         return nv_error_mpi(comm->error, rc, "receiving a frame");
     if (!here)
         return 0;
-    channel->held = true;
     MPI_Get_count(&status, MPI_BYTE, &size);
-    channel->slots[channel->head]->frame.size = (size_t)size;
+    lane->slots[lane->head]->frame.size = (size_t)size;
+    lane->held = true;
     *source = status.MPI_SOURCE;
-    *frame = &channel->slots[channel->head]->frame;
     return 1;
 }
 
-static int transfer_start(struct nv_comm *comm, bool sending, int rank, enum nv_channel c,
-                          void *data, size_t size, nv_comm_done *done, void *arg)
+/* Frames of others for the engine beside this loop. */
+static int pass_on(struct nv_comm *comm)
 {
-    struct channel *channel = &comm->channels[c];
-    struct transfer *transfer = malloc(sizeof *transfer);
-    assert(size > 0);
-    if (transfer == NULL)
-        return nv_error_set(comm->error, NAVE_ENOMEM, "no memory for a transfer");
-    *transfer =
-        (struct transfer){.data = data, .size = size, .done = done, .arg = arg, .pieces = 1};
-    if (rank != comm->rank) {
-        /* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): its requests have it */
-        return transfer_away(comm, transfer, sending, rank, c);
+    struct lane *lane = &comm->lanes[NV_TO_ENGINE];
+    int some = 0, rc = 0, source;
+    if (comm->beside == NULL || !lane->listening)
+        return 0;
+    while (rc >= 0 && (rc = test_head(comm, lane, &source)) == 1) {
+        struct parcel *fresh = parcel_new(comm), *full = lane->slots[lane->head];
+        if (fresh == NULL)
+            return nv_error_set(comm->error, NAVE_ENOMEM, "no memory for a receive buffer");
+        lane->slots[lane->head] = fresh;
+        full->item = (struct item){.kind = PARCEL, .rank = source, .lane = NV_TO_ENGINE};
+        mail_to(comm, NV_ENGINE_END, &full->item);
+        some = 1;
     }
-    enqueue(sending ? &channel->self_sent_end : &channel->self_wanted_end, transfer);
-    comm->self_pending++;
+    return rc < 0 ? rc : some;
+}
+
+/* ---------------------------------------------------------------------------------- the surface */
+
+int nv_comm_post(struct nv_comm *comm, int rank, enum nv_lane lane, struct nv_frame *frame)
+{
+    struct parcel *parcel = parcel_of(frame);
+    parcel->item = (struct item){.kind = PARCEL, .rank = rank, .lane = lane};
+    if (comm->end == NV_ENGINE_END && comm->link != NULL)
+        mail_to(comm, NV_LOOP_END, &parcel->item);
+    else if (rank != comm->rank)
+        return post_away(comm, parcel);
+    else if (comm->link != NULL && lane == NV_TO_ENGINE)
+        mail_to(comm, NV_ENGINE_END, &parcel->item);
+    else
+        enqueue(&comm->lanes[lane].inbox, &parcel->item);
     return NAVE_OK;
 }
 
-int nv_comm_send(struct nv_comm *comm, int rank, enum nv_channel channel, const void *data,
-                 size_t size, nv_comm_done *done, void *arg)
+int nv_comm_next(struct nv_comm *comm, enum nv_lane l, int *source, const struct nv_frame **frame)
 {
-    /* MPI and memcpy only read what is sent; one struct serves both directions. */
-    return transfer_start(comm, true, rank, channel, (void *)(uintptr_t)data, size, done, arg);
+    struct lane *lane = &comm->lanes[l];
+    int rc = take_mail(comm);
+    if (rc < 0)
+        return rc;
+    rc = inbox_next(comm, lane, source, frame);
+    if (rc != 0 || !lane->listening)
+        return rc;
+    rc = test_head(comm, lane, source);
+    if (rc == 1)
+        *frame = &lane->slots[lane->head]->frame;
+    return rc;
 }
 
-int nv_comm_receive(struct nv_comm *comm, int rank, enum nv_channel channel, void *data,
-                    size_t size, nv_comm_done *done, void *arg)
+static int transfer_start(struct nv_comm *comm, bool sending, int rank, enum nv_lane lane,
+                          void *data, size_t size, nv_comm_done *done, void *arg)
 {
-    return transfer_start(comm, false, rank, channel, data, size, done, arg);
+    struct transfer *transfer = malloc(sizeof *transfer);
+    bool beside = comm->end == NV_ENGINE_END && comm->link != NULL;
+    assert(size > 0);
+    if (transfer == NULL)
+        return nv_error_set(comm->error, NAVE_ENOMEM, "no memory for a transfer");
+    *transfer = (struct transfer){.item = {.kind = TRANSFER, .rank = rank, .lane = lane},
+                                  .sending = sending,
+                                  .beside = beside,
+                                  .data = data,
+                                  .size = size,
+                                  .done = done,
+                                  .arg = arg,
+                                  .pieces = 1};
+    if (!beside && rank != comm->rank) {
+        /* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): its requests have it */
+        return transfer_away(comm, transfer);
+    }
+    comm->waiting++;
+    if (beside)
+        mail_to(comm, NV_LOOP_END, &transfer->item);
+    else
+        transfer_to_self(comm, transfer);
+    return NAVE_OK;
+}
+
+int nv_comm_send(struct nv_comm *comm, int rank, enum nv_lane lane, const void *data, size_t size,
+                 nv_comm_done *done, void *arg)
+{
+    /* MPI and memcpy only read what is sent; one struct serves both directions. */
+    return transfer_start(comm, true, rank, lane, (void *)(uintptr_t)data, size, done, arg);
+}
+
+int nv_comm_receive(struct nv_comm *comm, int rank, enum nv_lane lane, void *data, size_t size,
+                    nv_comm_done *done, void *arg)
+{
+    return transfer_start(comm, false, rank, lane, data, size, done, arg);
+}
+
+/* MPI may have held a send back and made it just now: whoever gets it is rung again. */
+static void ring_receivers(const struct nv_comm *comm, size_t first, size_t count)
+{
+    for (size_t i = first; i < first + count; i++) {
+        const struct owner *owner = &comm->owners[i];
+        if (owner->parcel != NULL)
+            ring(comm, owner->parcel->item.rank, NV_BELL_LOOP);
+        else if (owner->transfer->sending)
+            ring(comm, owner->transfer->item.rank, NV_BELL_LOOP);
+    }
 }
 
 /* A window of requests at a time, since Testsome's cost grows with their number; it moves on when
  * nothing in it has ended, so that none hides behind others that wait. */
-int nv_comm_progress(struct nv_comm *comm)
+static int progress_requests(struct nv_comm *comm)
 {
     int ended = 0, rc;
     size_t first, left;
-    int something = self_progress(comm, &comm->channels[0]);
-    something |= self_progress(comm, &comm->channels[1]);
     if (comm->count == 0)
-        return something;
+        return 0;
     first = comm->window < comm->count ? comm->window : 0;
     left = comm->count - first;
     rc = MPI_Testsome(left < WINDOW ? (int)left : WINDOW, comm->requests + first, &ended,
                       comm->ended, MPI_STATUSES_IGNORE);
     if (rc != MPI_SUCCESS)
         return nv_error_mpi(comm->error, rc, "moving transfers on");
+    ring_receivers(comm, first, left < WINDOW ? left : WINDOW);
     comm->window = ended > 0 ? first : first + WINDOW;
     if (ended <= 0)
-        return something;
+        return 0;
     collect(comm, first, ended);
     return 1;
 }
 
+int nv_comm_progress(struct nv_comm *comm)
+{
+    int mail = take_mail(comm);
+    int passed = mail >= 0 ? pass_on(comm) : mail;
+    int ended = passed >= 0 ? progress_requests(comm) : passed;
+    if (ended < 0)
+        return ended;
+    for (int l = 0; l < NV_LANES; l++)
+        ended |= match(comm, &comm->lanes[l]);
+    return mail | passed | ended;
+}
+
 size_t nv_comm_pending(const struct nv_comm *comm)
 {
-    return comm->count + comm->self_pending;
+    return comm->count + comm->waiting;
 }
 
 int nv_comm_drain(struct nv_comm *comm)

@@ -1,9 +1,11 @@
 /* comm - frames and bulk transfers between the ranks of one context; the only file with MPI
  * point-to-point calls.
  *
- * Two channels: to an engine and to the hub, so that one process can be both; what a rank sends to
- * itself goes through a queue in memory.  Frames of one sender on one channel arrive in order.
- * Transfers are matched in the order in which both sides start them, per pair and channel.
+ * Lanes keep apart what one process gets in several roles.  Frames of one sender on one lane arrive
+ * in order.  Transfers are matched in the order in which both sides start them, per pair and lane.
+ *
+ * An engine may run beside its rank's loop, in a thread that makes no MPI calls: it has a comm of
+ * its own (nv_comm_beside), whose frames and transfers the loop's comm passes on.
  *
  * Invariant: nothing here waits, except nv_comm_drain().  Frame buffers belong to the comm; a frame
  * that was posted is gone for the caller.
@@ -15,6 +17,7 @@
 #ifndef NV_COMM_H
 #define NV_COMM_H
 
+#include "bell.h"
 #include "error.h"
 #include "frame.h"
 
@@ -22,14 +25,25 @@
 
 struct nv_comm;
 
-enum nv_channel { NV_TO_ENGINE = 0, NV_TO_HUB = 1 };
+enum nv_lane {
+    NV_TO_ENGINE,
+    NV_TO_HUB, /* or to a sub-hub */
+    NV_TO_SUBHUB,
+    NV_FROM_SUBHUB,
+    NV_LANES
+};
 
 /* Called once when a transfer has ended. */
 typedef void nv_comm_done(void *arg);
 
-/* Over an MPI communicator that is the context's own.  `listen` says which channels this rank gets
- * frames on from other ranks.  NAVE_OK, NAVE_ENOMEM, NAVE_EMPI. */
-int nv_comm_open(MPI_Comm mpi, const bool listen[2], struct nv_error *error, struct nv_comm **comm);
+/* Over an MPI communicator that is the context's own.  `listen` says which lanes this rank gets
+ * frames on from other ranks; bells may be NULL.  NAVE_OK, NAVE_ENOMEM, NAVE_EMPI. */
+int nv_comm_open(MPI_Comm mpi, const bool listen[NV_LANES], struct nv_bells *bells,
+                 struct nv_error *error, struct nv_comm **comm);
+
+/* The comm of an engine beside `loop`; at most one.  It serves NV_TO_ENGINE and may be used in
+ * another thread, with an error of that thread's.  To be closed before `loop`, by whoever. */
+int nv_comm_beside(struct nv_comm *loop, struct nv_error *error, struct nv_comm **comm);
 
 /* Ends it.  All that was posted must have left (nv_comm_drain). */
 void nv_comm_close(struct nv_comm *comm);
@@ -39,21 +53,21 @@ struct nv_frame *nv_comm_frame(struct nv_comm *comm);
 void nv_comm_frame_free(struct nv_comm *comm, struct nv_frame *frame);
 
 /* Sends a frame.  NAVE_OK, NAVE_ENOMEM, NAVE_EMPI; the frame is gone in any case. */
-int nv_comm_post(struct nv_comm *comm, int rank, enum nv_channel channel, struct nv_frame *frame);
+int nv_comm_post(struct nv_comm *comm, int rank, enum nv_lane lane, struct nv_frame *frame);
 
-/* The next frame that has come: 1 and the frame, valid until the next call for this channel; 0
+/* The next frame that has come: 1 and the frame, valid until the next call for this lane; 0
  * none; or a code. */
-int nv_comm_next(struct nv_comm *comm, enum nv_channel channel, int *source,
+int nv_comm_next(struct nv_comm *comm, enum nv_lane lane, int *source,
                  const struct nv_frame **frame);
 
 /* Starts a bulk transfer; the buffer is borrowed until `done`.  To receive into NULL means to let
  * the bytes go by. */
-int nv_comm_send(struct nv_comm *comm, int rank, enum nv_channel channel, const void *data,
-                 size_t size, nv_comm_done *done, void *arg);
-int nv_comm_receive(struct nv_comm *comm, int rank, enum nv_channel channel, void *data,
-                    size_t size, nv_comm_done *done, void *arg);
+int nv_comm_send(struct nv_comm *comm, int rank, enum nv_lane lane, const void *data, size_t size,
+                 nv_comm_done *done, void *arg);
+int nv_comm_receive(struct nv_comm *comm, int rank, enum nv_lane lane, void *data, size_t size,
+                    nv_comm_done *done, void *arg);
 
-/* Moves sends and transfers on, calls their `done`.  Returns whether anything ended, or a code. */
+/* Moves sends and transfers on, calls their `done`.  Returns whether anything happened, or a code. */
 int nv_comm_progress(struct nv_comm *comm);
 
 /* Number of frames and transfers that have not ended. */

@@ -2,6 +2,8 @@
 #ifndef NV_CONTEXT_H
 #define NV_CONTEXT_H
 
+#include "beside.h"
+#include "bell.h"
 #include "error.h"
 #include "kernel.h"
 
@@ -17,9 +19,15 @@ struct nave {
     nave_progress_fn *progress;
     void *progress_arg;
     struct nv_kernels kernels;
-    double origin; /* nv_clock() at nave_open() */
+    double origin;    /* nv_clock() at nave_open() */
+    bool hub_works;   /* rank 0 is an engine as well; known on all ranks */
+    bool crowded;     /* more ranks on this host than cores */
+    bool shares_core; /* the hub's loop and the engine beside it may have one core for both */
+    struct nv_places *places;
+    struct nv_bells *bells;
     struct nv_comm *comm;
     struct nv_engine *engine; /* on engines, and on a hub that is alone */
+    struct nv_beside *beside; /* the engine of a rank that schedules for others */
     struct nv_hub *hub;       /* on rank 0 */
 };
 

@@ -1,7 +1,8 @@
-/* engine - takes runs of tasks from the hub, calls kernels, sends results.
+/* engine - takes runs of tasks from a hub, calls kernels, sends results back to it.
  *
  * Invariant: every task of a run is answered exactly once, in the order of the runs: by a result, a
- * failure, or NV_DROPPED.  Nothing here waits; nv_engine_turn() runs tasks for about a tenth of a
+ * failure, NV_DROPPED or NV_RETURNED; and only after all that it spawned was run here or given away.
+ * Nothing here waits; nv_engine_turn() runs tasks for about a tenth of a
  * millisecond, or one task if that takes longer, and comes back.
  */
 #ifndef NV_ENGINE_H
@@ -14,7 +15,7 @@
 struct nv_engine;
 
 struct nv_engine_spec {
-    MPI_Comm mpi;
+    MPI_Comm mpi; /* MPI_COMM_NULL: the engine is beside a loop and makes no MPI calls */
     int rank;
     struct nv_comm *comm;
     const struct nv_kernels *kernels;
@@ -35,8 +36,16 @@ int nv_engine_turn(struct nv_engine *engine, bool *worked);
 /* What the hub said when it closed. */
 int nv_engine_status(const struct nv_engine *engine);
 
-/* Whether a job was cancelled; receives to find out. */
-int nv_engine_cancelled(struct nv_engine *engine, uint64_t job);
+/* For the kernel that runs: whether its task was cancelled (receives to find out); a further task
+ * of its job, see nave_spawn(). */
+int nv_engine_cancelled(struct nv_engine *engine);
+int nv_engine_spawn(struct nv_engine *engine, const char *kernel, const void *in, size_t in_size);
+
+/* For the kernel that runs: an object of this name is there now, or is no more. */
+int nv_engine_holds(struct nv_engine *engine, const char *name, bool holds);
+
+/* Whether a transfer is under way: then something may happen that rings no bell. */
+bool nv_engine_waits_for_transfers(const struct nv_engine *engine);
 
 /* Takes out what this engine holds of a job's fold (NULL: nothing); the caller frees it. */
 struct nv_partial *nv_engine_take_partial(struct nv_engine *engine, uint64_t job);

@@ -118,14 +118,14 @@ void nv_fold_release(struct nv_fold *fold)
 }
 
 struct wire {
-    uint64_t slots, block;
+    uint64_t slots, block, extent;
     int32_t count, op_number;
     char op_name[NV_NAME_MAX + 1];
 };
 
 size_t nv_fold_encode(const struct nv_fold *fold, unsigned char *bytes, size_t room)
 {
-    struct wire wire = {fold->slots, fold->block, fold->count, fold->op_number, ""};
+    struct wire wire = {fold->slots, fold->block, fold->extent, fold->count, fold->op_number, ""};
     size_t size;
     if (room < sizeof wire)
         return 0;
@@ -137,17 +137,18 @@ size_t nv_fold_encode(const struct nv_fold *fold, unsigned char *bytes, size_t r
 }
 
 bool nv_fold_decode(struct nv_fold *fold, const unsigned char *bytes, size_t size,
-                    const nave_op *ops, size_t op_count, char *message, size_t room)
+                    const nave_op *ops, size_t op_count, bool typed, char *message, size_t room)
 {
     struct wire wire;
-    MPI_Aint lower, width;
     snprintf(message, room, "the description of the reduction is damaged");
     if (size < sizeof wire)
         return false;
     memcpy(&wire, bytes, sizeof wire);
     wire.op_name[NV_NAME_MAX] = '\0';
     *fold = (struct nv_fold){.op_number = wire.op_number,
+                             .type = MPI_DATATYPE_NULL,
                              .count = wire.count,
+                             .extent = (size_t)wire.extent,
                              .slots = wire.slots,
                              .block = wire.block,
                              .op = nv_operation(wire.op_number)};
@@ -159,12 +160,10 @@ bool nv_fold_decode(struct nv_fold *fold, const unsigned char *bytes, size_t siz
                  wire.op_name);
         return false;
     }
-    if (wire.count < 0 ||
-        !nv_datatype_decode(bytes + sizeof wire, size - sizeof wire, &fold->type, &fold->type_made))
+    if (wire.count < 0 || wire.extent > EXTENT_MAX)
         return false;
-    MPI_Type_get_extent(fold->type, &lower, &width);
-    fold->extent = (size_t)width;
-    return true;
+    return !typed || nv_datatype_decode(bytes + sizeof wire, size - sizeof wire, &fold->type,
+                                        &fold->type_made);
 }
 
 /* -------------------------------------------------------------------------------- on the engine */
@@ -250,6 +249,35 @@ void *nv_partial_begin(struct nv_partial *partial, uint64_t index)
     return partial->scratch;
 }
 
+/* to = to op from, for integers: signed and unsigned ones have the same bits. */
+#define COMBINE(type)                                                                              \
+    static void combine_##type(type *to, const type *from, size_t count, MPI_Op op)                \
+    {                                                                                              \
+        for (size_t i = 0; i < count; i++)                                                         \
+            to[i] = (type)(op == MPI_SUM   ? to[i] + from[i]                                       \
+                           : op == MPI_BOR ? to[i] | from[i]                                       \
+                                           : to[i] ^ from[i]);                                     \
+    }
+COMBINE(uint8_t)
+COMBINE(uint16_t)
+COMBINE(uint32_t)
+COMBINE(uint64_t)
+#undef COMBINE
+
+/* Without MPI, since an engine beside the hub's loop does it too. */
+static void combine_exactly(const struct nv_fold *fold, void *to, const void *from)
+{
+    size_t count = (size_t)fold->count;
+    if (fold->extent == sizeof(uint64_t))
+        combine_uint64_t(to, from, count, fold->op);
+    else if (fold->extent == sizeof(uint32_t))
+        combine_uint32_t(to, from, count, fold->op);
+    else if (fold->extent == sizeof(uint16_t))
+        combine_uint16_t(to, from, count, fold->op);
+    else
+        combine_uint8_t(to, from, count, fold->op);
+}
+
 int nv_partial_end(struct nv_partial *partial, uint64_t index)
 {
     struct nv_slot *slot;
@@ -263,6 +291,10 @@ int nv_partial_end(struct nv_partial *partial, uint64_t index)
             return NAVE_ENOMEM;
         slot->data = result;
         partial->scratch = NULL;
+        return NAVE_OK;
+    }
+    if (partial->fold.block == 0) {
+        combine_exactly(&partial->fold, slot->data, result);
         return NAVE_OK;
     }
     /* result = slot op result, then the two change places: the order of tasks is kept. */

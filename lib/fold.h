@@ -52,10 +52,11 @@ int nv_fold_init(struct nv_fold *fold, const nave_op *ops, size_t op_count, uint
 void nv_fold_release(struct nv_fold *fold);
 
 /* To bytes (0: does not fit) and back on an engine, with its own table of operations.  The message
- * says why not. */
+ * says why not.  Not `typed`: no MPI call is made, and the type is MPI_DATATYPE_NULL; a partial over
+ * such a fold must be exact, or its kernels accumulate. */
 size_t nv_fold_encode(const struct nv_fold *fold, unsigned char *bytes, size_t room);
 bool nv_fold_decode(struct nv_fold *fold, const unsigned char *bytes, size_t size,
-                    const nave_op *ops, size_t op_count, char *message, size_t room);
+                    const nave_op *ops, size_t op_count, bool typed, char *message, size_t room);
 
 /* Engine: a new partial over `fold`, which it takes over; NULL when out of memory. */
 struct nv_partial *nv_partial_new(uint64_t job, const struct nv_fold *fold, bool accumulates);

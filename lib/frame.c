@@ -88,13 +88,13 @@ size_t nv_frame_control_size(const struct nv_control *control)
     return item_size(sizeof *control, control->list_size * sizeof(int32_t), 0);
 }
 
-bool nv_frame_add_run(struct nv_frame *frame, const struct nv_run *run, const void *extra,
-                      const void *data)
+bool nv_frame_add_run(struct nv_frame *frame, enum nv_item_kind kind, const struct nv_run *run,
+                      const void *extra, const void *data)
 {
     struct part parts[2] = {{extra, run->extra_size}, {data, 0}};
     if (!(run->flags & NV_BULK) && !run_data_size(run, &parts[1].size))
         return false;
-    return add(frame, NV_RUN, run, sizeof *run, parts, 2);
+    return add(frame, kind, run, sizeof *run, parts, 2);
 }
 
 bool nv_frame_add_results(struct nv_frame *frame, const struct nv_results *results,
@@ -205,6 +205,7 @@ static void decode(struct cursor *cursor, struct nv_item *item)
 {
     switch (item->kind) {
     case NV_RUN:
+    case NV_SURPLUS:
         decode_run(cursor, item);
         break;
     case NV_RESULTS:
@@ -220,6 +221,11 @@ static void decode(struct cursor *cursor, struct nv_item *item)
     case NV_CLOSE:
     case NV_DROPPED:
     case NV_READY:
+    case NV_RECALL:
+    case NV_WANT:
+    case NV_RETURNED:
+    case NV_GREW:
+    case NV_HOLDS:
         decode_control(cursor, item);
         break;
     default:

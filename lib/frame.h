@@ -24,22 +24,34 @@ enum {
 };
 
 enum nv_item_kind {
-    NV_RUN = 1, /* hub to engine: run these tasks */
-    NV_CANCEL,  /*   drop the tasks of a job that have not started */
-    NV_PREPARE, /*   reduction: send what you have, then say NV_READY */
-    NV_REDUCE,  /*   reduction: all are ready, enter it; list: the ranks, none: all */
-    NV_DROP,    /*   reduction: forget the partial sums */
-    NV_CLOSE,   /*   the hub closes; value: the status for nave_serve() */
-    NV_RESULTS, /* engine to hub: a row of tasks that succeeded, with results of one size */
-    NV_RESULT,  /*   one task: failed, or with a result of another size than asked for */
-    NV_DROPPED, /*   a row of tasks that were cancelled before they started */
-    NV_READY    /*   reduction: nothing of this engine is under way any more */
+    NV_RUN = 1,  /* hub to engine: run these tasks */
+    NV_CANCEL,   /*   drop the tasks of a job that have not started */
+    NV_PREPARE,  /*   reduction: send what you have, then say NV_READY */
+    NV_REDUCE,   /*   reduction: all are ready, enter it; list: the ranks, none: all */
+    NV_DROP,     /*   reduction: forget the partial sums */
+    NV_CLOSE,    /*   the hub closes; value: the status for nave_serve() */
+    NV_RECALL,   /*   give back those of a row of tasks that have not started */
+    NV_WANT,     /*   others have no work: give away spawned tasks */
+    NV_RESULTS,  /* engine to hub: a row of tasks that succeeded, with results of one size */
+    NV_RESULT,   /*   one task: failed, or with a result of another size than asked for */
+    NV_DROPPED,  /*   a row of tasks that were cancelled before they started */
+    NV_READY,    /*   reduction: nothing of this engine is under way any more */
+    NV_RETURNED, /*  first, count: the end of a row that was called back; value: how long that was */
+    NV_HOLDS,    /*  an object was made (value 1) or dropped (0); list: its name */
+    NV_SURPLUS,  /*   as NV_RUN: spawned tasks of a job that are given away */
+    NV_GREW, /*   spawned tasks; count: that were run; value: that wait, when it was asked for or
+                 *   they are many */
 };
 
 enum nv_item_flag {
-    NV_BULK = 1,   /* the data follows in transfers of its own */
-    NV_SHARED = 2, /* one input for all tasks of the run */
-    NV_FOLD = 4    /* results are folded on the engine; extra: how (see fold.h) */
+    NV_BULK = 1,       /* the data follows in transfers of its own */
+    NV_SHARED = 2,     /* one input for all tasks of the run */
+    NV_FOLD = 4,       /* results are folded on the engine; extra: how (see fold.h) */
+    NV_UNTIMED = 8,    /* nobody will ask how long a single task took */
+    NV_CHILD = 16,     /* spawned tasks: `root` is the index that they go by */
+    NV_CHILDLESS = 32, /* may not spawn */
+    NV_SINGLES = 128,  /* each task is the only one of its future */
+    NV_STRAY = 64      /* result: a spawned task failed, and nobody waits for its answer */
 };
 
 struct nv_run {
@@ -47,11 +59,14 @@ struct nv_run {
     uint32_t count, kernel;
     uint64_t in_size, out_size;
     uint32_t flags, extra_size;
+    uint64_t parent, root; /* the job whose fold and fate it shares: the same unless NV_CHILD */
 };
 
 struct nv_results {
     uint64_t job, first;
     uint32_t count, flags;
+    int32_t engine; /* that ran them */
+    uint32_t unused;
     uint64_t size;  /* of each result */
     double started; /* of the first; each task starts where the one before it ends */
 };
@@ -62,13 +77,15 @@ struct nv_result {
     uint32_t message_size;
     uint64_t size;
     double started, ended;
-    uint32_t flags, unused;
+    uint32_t flags;
+    int32_t engine; /* that ran it */
 };
 
 struct nv_control {
-    uint64_t job, first, count; /* first, count: NV_DROPPED */
+    uint64_t job, first, count; /* first, count: of a row of tasks */
     int64_t value;
-    uint32_t list_size, unused; /* entries of int32_t */
+    uint32_t list_size; /* entries of int32_t */
+    int32_t engine;     /* that it is about */
 };
 
 struct nv_frame {
@@ -107,8 +124,8 @@ size_t nv_frame_result_size(const struct nv_result *result);
 size_t nv_frame_control_size(const struct nv_control *control);
 
 /* Append an item.  False, and nothing changed, when it does not fit into what is left. */
-bool nv_frame_add_run(struct nv_frame *frame, const struct nv_run *run, const void *extra,
-                      const void *data);
+bool nv_frame_add_run(struct nv_frame *frame, enum nv_item_kind kind, const struct nv_run *run,
+                      const void *extra, const void *data);
 bool nv_frame_add_results(struct nv_frame *frame, const struct nv_results *results,
                           const uint32_t *nanoseconds, const void *data);
 bool nv_frame_add_result(struct nv_frame *frame, const struct nv_result *result,

@@ -7,16 +7,22 @@
 #ifndef NV_FUTURE_H
 #define NV_FUTURE_H
 
+#include "fold.h"
 #include "hub.h"
 #include "ledger.h"
 #include "view.h"
+
+enum { NV_SMALL_RESULT = 64 /* bytes that a future of one task holds itself */ };
 
 enum nv_input_kind {
     NV_IN_ARRAY,  /* the caller's: task i at base + i*size */
     NV_IN_SHARED, /* one for all */
     NV_IN_PARTS,  /* the caller's n elements of `size` bytes, dealt out in blocks */
-    NV_IN_SOURCE  /* a function gives them one by one */
+    NV_IN_SOURCE, /* a function gives them one by one */
+    NV_IN_STREAM  /* see stream.h */
 };
+
+struct nv_stream;
 
 struct nv_input {
     enum nv_input_kind kind;
@@ -25,6 +31,7 @@ struct nv_input {
     size_t n;
     nave_source *next;
     void *arg;
+    struct nv_stream *stream;
     void *owned; /* to be freed with the future */
 };
 
@@ -53,6 +60,9 @@ struct nv_future_spec {
     bool blocking;     /* the caller never sees the future, so nobody asks for a task of it */
     const void *extra; /* copied */
     size_t extra_size;
+    const struct nv_fold *fold; /* of a reduction; borrowed until the future is freed */
+    nave_future *parent;        /* these are tasks that its tasks have spawned, */
+    uint64_t root;              /*   from this one */
 };
 
 struct nave_future {
@@ -73,8 +83,21 @@ struct nave_future {
     size_t sending;   /* transfers of inputs under way */
     bool cancelled, complete, orphan, blocking;
     double submitted;
-    struct nv_set *used; /* of a fold: the engines that got tasks */
+    struct nv_set *used; /* of a fold: the engines that ran tasks */
+    const struct nv_fold *fold;
+    struct nv_partial *partial; /* of a fold: what the hub adds up for the engine beside it */
+    uint32_t *order, *place;    /* with cost hints: the task at a place, the place of a task */
+    double *costs;              /*   in that order */
+    nave_future *parent;        /* whose tasks have spawned these, from task `root` */
+    uint64_t root;              /* also: a single task's number in its stream */
+    size_t children;            /* futures that are not complete */
+    uint64_t grown;             /* spawned tasks that were run */
+    struct nv_set *growing;     /* engines that said so and have more */
+    bool single;                /* one task of a stream */
+    int engine;                 /* of a single task: where it went */
     struct nv_ledger ledger;
+    struct nv_one_page one; /* of a single task: its ledger's only page, and a small result */
+    _Alignas(16) unsigned char small[NV_SMALL_RESULT];
 };
 
 /* Starts a future.  On failure the spec's owned memory is freed. */
@@ -92,5 +115,64 @@ int nv_future_wait(nave_future *future, double seconds);
 
 /* Frees it as it is.  Only for futures that are complete, or when the farm is gone. */
 void nv_future_discard(nave_future *future);
+
+/* ------------------------------------------------- between future.c, supply.c, harvest.c, stream.c */
+
+/* Part j of m of n elements: where it begins. */
+static inline size_t nv_future_part(size_t n, uint64_t j, size_t m)
+{
+    return (size_t)(n / m * j + n % m * j / m);
+}
+
+/* Whether anybody can ask for a task after it is finished. */
+static inline bool nv_future_keeps(const nave_future *future)
+{
+    return !future->blocking &&
+           !(future->input.kind == NV_IN_SOURCE && future->view->policy.discard);
+}
+
+/* An engine beside the hub's loop makes no MPI calls, not even MPI_Reduce_local: unless integers or
+ * the kernel itself are added up, its results come to the hub one by one. */
+static inline bool nv_future_adds_up(const nave_future *future, int engine)
+{
+    const nave *ctx = future->hub->ctx;
+    return future->fold != NULL && engine == 0 && ctx->beside != NULL && future->fold->block > 0 &&
+           !(ctx->kernels.flags[future->kernel] & NAVE_ACCUMULATES);
+}
+
+enum { NV_CHUNK_BYTES_LARGE = 4 << 20 /* of inputs in a transfer, about */ };
+
+/* Starts a future, of a kernel by number, without a turn of the loop. */
+int nv_future_begin(const struct nv_future_spec *spec, nave_future **future);
+int nv_future_begin_with(const struct nv_future_spec *spec, uint32_t kernel,
+                         const struct nv_set *engines, nave_future **future);
+
+/* In and out of the list of the hub's futures, and the users of the view. */
+void nv_future_link(nave_future *future);
+void nv_future_unlink(nave_future *future);
+
+/* Complete, if it is. */
+void nv_future_check(nave_future *future);
+
+/* No more tasks will come. */
+void nv_future_close(nave_future *future);
+
+/* Sends neighbouring tasks whose inputs, small ones, are at `data`. */
+int nv_future_send_data(nave_future *future, int engine, uint64_t first, uint64_t count,
+                        const void *data);
+
+/* The scheduler hears of an answer.  NAVE_EWIRE: these tasks were not asked for. */
+int nv_future_answered(nave_future *future, int source, const struct nv_item *item);
+
+/* Of a future of one task: what came of it. */
+int nv_future_good(nave_future *future, int engine, double started, double ended, const void *data,
+                   size_t size);
+int nv_future_single(nave_future *future, int source, const struct nv_item *item);
+
+/* Neighbouring tasks will not be run. */
+void nv_future_drop(nave_future *future, uint64_t first, uint64_t count);
+
+/* Spawned tasks that an engine gives away. */
+int nv_future_surplus(nave_future *future, const struct nv_item *item);
 
 #endif

@@ -23,13 +23,17 @@ int nv_hub_new(nave *ctx, struct nv_hub **out)
     hub->hosts = calloc(ranks, sizeof *hub->hosts);
     hub->frames = calloc(ranks, sizeof(struct nv_frame *));
     hub->filled = calloc(ranks, sizeof *hub->filled);
+    hub->pools = calloc(ranks, sizeof *hub->pools);
+    hub->wanted = calloc(ranks, sizeof *hub->wanted);
     if (hub->sched == NULL || hub->engines == NULL || hub->hosts == NULL || hub->frames == NULL ||
-        hub->filled == NULL)
+        hub->filled == NULL || hub->pools == NULL || hub->wanted == NULL)
         return nv_error_set(&ctx->error, NAVE_ENOMEM, "no memory for the hub");
-    for (size_t r = ctx->size == 1 ? 0 : 1; r < ranks; r++) {
+    for (size_t r = ctx->hub_works ? 0 : 1; r < ranks; r++) {
         nv_set_add(hub->engines, r);
-        nv_sched_engine_add(hub->sched, (int)r);
+        nv_sched_engine_add(hub->sched, (int)r, 1);
     }
+    if (ctx->hub_works && ctx->size > 1)
+        nv_sched_engine_last(hub->sched, 0);
     return NAVE_OK;
 }
 
@@ -41,11 +45,19 @@ void nv_hub_free(struct nv_hub *hub)
         nv_future_discard(hub->futures);
     while (hub->views != NULL)
         nv_view_discard(hub->views);
+    while (hub->spare != NULL) {
+        nave_future *future = hub->spare;
+        hub->spare = future->next;
+        free(future);
+    }
     nv_sched_free(hub->sched);
     free(hub->engines);
     free(hub->hosts);
     free(hub->frames);
     free(hub->filled);
+    free(hub->pools);
+    free(hub->wanted);
+    nv_holders_release(&hub->holders);
     free(hub);
 }
 
@@ -64,6 +76,16 @@ int nv_hub_check(nave *ctx)
     if (!ctx->usable)
         return nv_error_set(&ctx->error, NAVE_ESTATE, "the context is not open");
     return NAVE_OK;
+}
+
+const struct nv_set *nv_hub_holders(struct nv_hub *hub, const char *name)
+{
+    return nv_holders_of(&hub->holders, name, (size_t)hub->ctx->size);
+}
+
+void nv_hub_note_holder(struct nv_hub *hub, const char *name, int engine, bool holds)
+{
+    nv_holders_note(&hub->holders, name, (size_t)hub->ctx->size, (size_t)engine, holds);
 }
 
 /* -------------------------------------------------------------------------------------- sending */
@@ -106,7 +128,7 @@ int nv_hub_run(struct nv_hub *hub, int engine, struct nv_run *run, const void *e
     rc = frame_for(hub, engine, nv_frame_run_size(run));
     if (rc != NAVE_OK)
         return rc;
-    nv_frame_add_run(hub->frames[engine], run, extra, data);
+    nv_frame_add_run(hub->frames[engine], NV_RUN, run, extra, data);
     if (*bulk)
         rc = nv_comm_send(hub->ctx->comm, engine, NV_TO_ENGINE, data, size, done, arg);
     return rc;
@@ -135,6 +157,38 @@ int nv_hub_control(struct nv_hub *hub, int engine, enum nv_item_kind kind,
 
 /* ------------------------------------------------------------------------------------ receiving */
 
+/* An engine gave tasks back; the job may have ended without them. */
+static int take_returned(struct nv_hub *hub, int source, const struct nv_control *control)
+{
+    uint64_t asked = (uint64_t)control->value;
+    hub->recalls--;
+    if (!nv_sched_returned(hub->sched, source, control->job, control->first, control->count,
+                           control->first + control->count - asked, asked))
+        return nv_error_set(&hub->ctx->error, NAVE_EWIRE,
+                            "rank %d gave back what it was not asked for", source);
+    return NAVE_OK;
+}
+
+/* An engine speaks of the spawned tasks that it has waiting. */
+static void take_grew(struct nv_hub *hub, int source, const struct nv_control *control)
+{
+    hub->pools[source] = (uint64_t)control->value;
+    hub->pools_known = hub->pools_known || control->value > 0;
+    hub->wanted[source] = false;
+}
+
+/* A kernel made or dropped an object; the name is in the list. */
+static int take_holds(struct nv_hub *hub, int source, const struct nv_item *item)
+{
+    char name[NV_NAME_MAX + 5] = "";
+    size_t size = item->control.list_size * sizeof(int32_t);
+    if (size > sizeof name - 1)
+        return nv_error_set(&hub->ctx->error, NAVE_EWIRE, "a damaged name from rank %d", source);
+    memcpy(name, item->extra, size);
+    nv_hub_note_holder(hub, name, source, item->control.value != 0);
+    return NAVE_OK;
+}
+
 static int take_item(struct nv_hub *hub, int source, const struct nv_item *item)
 {
     nave_future *future;
@@ -143,11 +197,24 @@ static int take_item(struct nv_hub *hub, int source, const struct nv_item *item)
     case NV_READY:
         hub->ready++;
         return NAVE_OK;
+    case NV_RETURNED:
+        return take_returned(hub, source, &item->control);
     case NV_RESULTS:
         job = item->results.job;
         break;
     case NV_RESULT:
         job = item->result.job;
+        break;
+    case NV_SURPLUS:
+        job = item->run.job;
+        break;
+    case NV_HOLDS:
+        return take_holds(hub, source, item);
+    case NV_GREW:
+        take_grew(hub, source, &item->control);
+        if (nv_sched_owner(hub->sched, item->control.job) == NULL)
+            return NAVE_OK;
+        job = item->control.job;
         break;
     case NV_DROPPED:
         job = item->control.job;
@@ -187,7 +254,9 @@ static int receive(struct nv_hub *hub, bool *worked)
         int rc = nv_comm_next(hub->ctx->comm, NV_TO_HUB, &source, &frame);
         if (rc <= 0)
             return rc;
-        *worked = true;
+        if (!*worked)
+            nv_sched_time(hub->sched, nv_hub_time(hub));
+        *worked = hub->placing = true;
         rc = take_frame(hub, source, frame);
         if (rc != NAVE_OK)
             return rc;
@@ -202,14 +271,69 @@ static int complete(struct nv_hub *hub, bool *worked)
     return rc < 0 ? rc : NAVE_OK;
 }
 
+/* Nothing more can be sent: are there engines without work while others have tasks waiting? */
+static int ask_back(struct nv_hub *hub)
+{
+    struct nv_send row;
+    int rc = NAVE_OK;
+    while (rc == NAVE_OK && nv_sched_recall(hub->sched, &row)) {
+        struct nv_control control = {.job = row.job, .first = row.first, .count = row.count};
+        hub->recalls++;
+        rc = nv_hub_control(hub, row.engine, NV_RECALL, &control, NULL);
+    }
+    return rc;
+}
+
+/* Engines have nothing to do while others have spawned tasks waiting: those that have most are asked
+ * for some, as many of them as there are idle ones. */
+static int want_spawned(struct nv_hub *hub)
+{
+    struct nv_control control = {0};
+    size_t idle = 0;
+    bool some = false;
+    int rc = NAVE_OK;
+    if (!hub->pools_known)
+        return NAVE_OK;
+    for (int r = 0; r < hub->ctx->size; r++)
+        idle += nv_set_has(hub->engines, (size_t)r) && nv_sched_load(hub->sched, r) == 0;
+    while (idle > 0 && rc == NAVE_OK) {
+        int best = -1;
+        for (int r = 0; r < hub->ctx->size; r++) {
+            some = some || hub->pools[r] > 0;
+            if (!hub->wanted[r] && hub->pools[r] > 1 &&
+                (best < 0 || hub->pools[r] > hub->pools[best]))
+                best = r;
+        }
+        if (best < 0)
+            break;
+        hub->wanted[best] = true;
+        rc = nv_hub_control(hub, best, NV_WANT, &control, NULL);
+        idle--;
+    }
+    hub->pools_known = idle == 0 || some;
+    return rc;
+}
+
+/* Reads the clock now and then only: most turns place little. */
 static int place(struct nv_hub *hub, bool *worked)
 {
     struct nv_send send;
-    double until = nv_hub_time(hub) + PLACE_SECONDS;
+    double until = 0;
     int rc = NAVE_OK;
-    while (rc == NAVE_OK && nv_hub_time(hub) < until && nv_sched_next(hub->sched, &send)) {
+    for (unsigned i = 1; rc == NAVE_OK && hub->placing; i++) {
+        if (!nv_sched_next(hub->sched, &send)) {
+            hub->placing = false;
+            break;
+        }
         *worked = true;
         rc = nv_future_send(nv_sched_owner(hub->sched, send.job), &send);
+        if (i % 8 != 0)
+            continue;
+        double now = nv_hub_time(hub);
+        if (until == 0)
+            until = now + PLACE_SECONDS;
+        else if (now > until)
+            break;
     }
     return rc;
 }
@@ -229,14 +353,23 @@ static int work(struct nv_hub *hub, bool *worked)
 static void bury(struct nv_hub *hub)
 {
     nave_future *next;
-    if (hub->orphans == 0)
-        return;
     hub->orphans = 0;
     for (nave_future *future = hub->futures; future != NULL; future = next) {
         next = future->next;
         if (future->orphan && future->complete)
             nv_future_discard(future);
     }
+}
+
+/* The engine beside this loop may have the loop's core: it gets tasks when the loop has found
+ * nothing to do, not while others keep it busy. */
+static void spare_core(struct nv_hub *hub, bool worked)
+{
+    if (hub->ctx->beside == NULL || hub->own_held == worked)
+        return;
+    hub->own_held = worked;
+    nv_sched_engine_hold(hub->sched, 0, worked);
+    hub->placing = hub->placing || !worked;
 }
 
 int nv_hub_turn(struct nv_hub *hub, bool *worked)
@@ -246,30 +379,73 @@ int nv_hub_turn(struct nv_hub *hub, bool *worked)
     rc = receive(hub, worked);
     if (rc == NAVE_OK)
         rc = complete(hub, worked);
-    if (rc == NAVE_OK)
+    if (rc == NAVE_OK && hub->placing)
         rc = place(hub, worked);
     if (rc == NAVE_OK)
         rc = nv_hub_flush(hub);
+    if (rc == NAVE_OK && hub->pools_known && !hub->placing)
+        rc = want_spawned(hub);
     if (rc == NAVE_OK)
         rc = work(hub, worked);
-    bury(hub);
+    if (rc == NAVE_OK)
+        rc = nv_beside_check(hub->ctx->beside, &hub->ctx->error);
+    if (hub->orphans > 0)
+        bury(hub);
+    spare_core(hub, *worked);
     return rc;
+}
+
+int nv_hub_submitted(struct nv_hub *hub, unsigned each)
+{
+    bool worked = false;
+    int rc;
+    hub->placing = true;
+    if (++hub->submitted >= each) {
+        hub->submitted = 0;
+        return nv_hub_turn(hub, &worked);
+    }
+    if (!nv_sched_idle(hub->sched))
+        return NAVE_OK;
+    rc = place(hub, &worked);
+    return rc == NAVE_OK ? nv_hub_flush(hub) : rc;
+}
+
+#define RECALL_SECONDS 1e-3 /* between looks at who is late */
+
+/* Where tasks wait at engines while others have none, somebody may turn out to be late. */
+static int look_for_late(struct nv_hub *hub)
+{
+    double now = nv_hub_time(hub);
+    hub->idle.until = 0;
+    nv_sched_time(hub->sched, now);
+    if (nv_sched_recall_possible(hub->sched))
+        hub->idle.until = now + hub->ctx->origin + RECALL_SECONDS;
+    return ask_back(hub);
 }
 
 int nv_hub_wait(struct nv_hub *hub, bool (*ready)(void *arg), void *arg, double seconds)
 {
     double until = seconds >= 0 ? nv_clock() + seconds : 0;
-    hub->idle.probes = 0;
+    int rc = NAVE_OK;
+    nv_idle_restart(&hub->idle);
+    hub->placing = true;
     while (!ready(arg)) {
         bool worked;
-        int rc = nv_hub_turn(hub, &worked);
-        if (rc != NAVE_OK)
-            return rc;
-        if (ready(arg))
+        rc = nv_hub_turn(hub, &worked);
+        if (rc != NAVE_OK || ready(arg))
             break;
-        if (seconds >= 0 && nv_clock() >= until)
-            return NAVE_ETIMEDOUT;
+        rc = seconds >= 0 && nv_clock() >= until ? NAVE_ETIMEDOUT : NAVE_OK;
+        if (rc == NAVE_OK && !worked)
+            rc = look_for_late(hub);
+        if (rc != NAVE_OK)
+            break;
+        hub->idle.pending = nv_comm_pending(hub->ctx->comm) > 0;
+        hub->idle.crowded =
+            hub->ctx->crowded || (hub->ctx->shares_core && nv_sched_load(hub->sched, 0) > 0);
+        if (seconds >= 0 && (hub->idle.until == 0 || hub->idle.until > until))
+            hub->idle.until = until;
         nv_idle(&hub->idle, worked);
     }
-    return NAVE_OK;
+    nv_idle_restart(&hub->idle);
+    return rc;
 }

@@ -7,6 +7,7 @@
 
 #include "comm.h"
 #include "context.h"
+#include "holder.h"
 #include "idle.h"
 #include "sched.h"
 
@@ -19,10 +20,19 @@ struct nv_hub {
     int *filled;              /* the ranks with one */
     int filled_count;
     nave_future *futures; /* all that exist, ended ones too */
+    nave_future *spare;   /* used ones of single tasks */
+    unsigned submitted;   /* tasks, since the last turn */
     nave_view *views;
     size_t orphans; /* futures that are complete and nobody's, to be freed at the end of the turn */
     uint64_t ready; /* NV_READY answers to the reduction that is being prepared */
     struct nv_idle idle;
+    bool placing;     /* something may wait to be placed */
+    bool own_held;    /* the engine beside this loop gets nothing: the loop has no time to spare */
+    uint64_t *pools;  /* by rank: spawned tasks that it had waiting when it spoke of them */
+    bool *wanted;     /* by rank: it was asked for some */
+    bool pools_known; /* one of them is not 0 */
+    struct nv_holders holders;
+    uint64_t recalls; /* rows that were asked back and not answered */
 };
 
 int nv_hub_new(nave *ctx, struct nv_hub **hub);
@@ -30,6 +40,9 @@ void nv_hub_free(struct nv_hub *hub);
 
 /* One turn.  NAVE_OK or an error of the farm as a whole. */
 int nv_hub_turn(struct nv_hub *hub, bool *worked);
+
+/* A task was submitted: a turn when an engine may have waited for it, or after `each` of them. */
+int nv_hub_submitted(struct nv_hub *hub, unsigned each);
 
 /* Turns until `ready` says so.  NAVE_OK, NAVE_ETIMEDOUT, or an error of the farm as a whole. */
 int nv_hub_wait(struct nv_hub *hub, bool (*ready)(void *arg), void *arg, double seconds);
@@ -42,6 +55,10 @@ int nv_hub_run(struct nv_hub *hub, int engine, struct nv_run *run, const void *e
 /* Sends a control item at once. */
 int nv_hub_control(struct nv_hub *hub, int engine, enum nv_item_kind kind,
                    const struct nv_control *control, const int32_t *list);
+
+/* The engines that hold an object; NULL: out of memory. */
+const struct nv_set *nv_hub_holders(struct nv_hub *hub, const char *name);
+void nv_hub_note_holder(struct nv_hub *hub, const char *name, int engine, bool holds);
 
 /* Posts what was put into frames so far. */
 int nv_hub_flush(struct nv_hub *hub);

@@ -30,7 +30,7 @@ int nv_kernels_check(const nave_kernel *table, size_t count, struct nv_error *er
                                 table[i].name);
         if (table[i].run == NULL)
             return nv_error_set(error, NAVE_EINVAL, "kernel '%s' has no function", table[i].name);
-        if (table[i].flags & ~(unsigned)NAVE_ACCUMULATES)
+        if (table[i].flags & ~(unsigned)(NAVE_ACCUMULATES | NAVE_NOT_ON_HUB))
             return nv_error_set(error, NAVE_EINVAL, "kernel '%s' has unknown flags (%u)",
                                 table[i].name, table[i].flags);
         for (size_t j = 0; j < i; j++)
@@ -104,6 +104,11 @@ static int list_merge(struct nv_kernels *kernels, const char *bytes, int size, i
 
 /* ------------------------------------------------------------------------------------ agreement */
 
+bool nv_kernel_beside(unsigned flags, int ranks)
+{
+    return ranks == 1 || !(flags & NAVE_NOT_ON_HUB);
+}
+
 struct gathered {
     int *sizes, *places;
     char *bytes;
@@ -147,10 +152,10 @@ static int gather_rows(MPI_Comm mpi, int ranks, int rank, const struct row *row,
 }
 
 /* Rank 0: which engines have which kernel. */
-static int find_engines(struct nv_kernels *kernels, int ranks, const struct gathered *all,
-                        struct nv_error *error)
+static int find_engines(struct nv_kernels *kernels, int ranks, bool hub_works,
+                        const struct gathered *all, struct nv_error *error)
 {
-    int first = ranks == 1 ? 0 : 1;
+    int first = hub_works ? 0 : 1;
     kernels->engines = calloc(kernels->count + 1, sizeof(struct nv_set *));
     for (size_t id = 0; kernels->engines != NULL && id < kernels->count; id++) {
         kernels->engines[id] = nv_set_new((size_t)ranks);
@@ -164,18 +169,19 @@ static int find_engines(struct nv_kernels *kernels, int ranks, const struct gath
     for (int r = first; r < ranks; r++) {
         const char *end = all->bytes + all->places[r] + all->sizes[r];
         for (const char *at = all->bytes + all->places[r]; at < end; at += strlen(at + 1) + 2)
-            nv_set_add(kernels->engines[nv_kernels_find(kernels, at + 1)], (size_t)r);
+            if (r > 0 || nv_kernel_beside((unsigned char)at[0], ranks))
+                nv_set_add(kernels->engines[nv_kernels_find(kernels, at + 1)], (size_t)r);
     }
     return NAVE_OK;
 }
 
-static int merge_all(struct nv_kernels *kernels, int ranks, const struct gathered *all,
-                     struct nv_error *error)
+static int merge_all(struct nv_kernels *kernels, int ranks, bool hub_works,
+                     const struct gathered *all, struct nv_error *error)
 {
     int rc = NAVE_OK;
     for (int r = 0; r < ranks && rc == NAVE_OK; r++)
         rc = list_merge(kernels, all->bytes + all->places[r], all->sizes[r], r, error);
-    return rc == NAVE_OK ? find_engines(kernels, ranks, all, error) : rc;
+    return rc == NAVE_OK ? find_engines(kernels, ranks, hub_works, all, error) : rc;
 }
 
 /* The agreed list goes from rank 0 to all; each adds it to the library's own. */
@@ -232,8 +238,8 @@ static int agree_on_merge(MPI_Comm mpi, int rc, struct nv_error *error)
     return verdict;
 }
 
-int nv_kernels_agree(MPI_Comm mpi, const nave_kernel *table, size_t count, struct nv_error *error,
-                     struct nv_kernels *kernels)
+int nv_kernels_agree(MPI_Comm mpi, const nave_kernel *table, size_t count, bool hub_works,
+                     struct nv_error *error, struct nv_kernels *kernels)
 {
     struct row row = {NULL, 0};
     struct gathered all = {NULL, NULL, NULL};
@@ -248,7 +254,7 @@ int nv_kernels_agree(MPI_Comm mpi, const nave_kernel *table, size_t count, struc
     rc = gather_rows(mpi, ranks, rank, &row, error, &all);
     if (rc == NAVE_OK) {
         if (rank == 0)
-            rc = merge_all(kernels, ranks, &all, error);
+            rc = merge_all(kernels, ranks, hub_works, &all, error);
         rc = agree_on_merge(mpi, rc, error);
     }
     if (rc == NAVE_OK)

@@ -25,9 +25,12 @@ struct nv_kernels {
 /* Checks a caller's table: names, doubles, functions.  NAVE_OK or NAVE_EINVAL. */
 int nv_kernels_check(const nave_kernel *table, size_t count, struct nv_error *error);
 
-/* Makes the one list; collective.  Rank 0 is no engine unless it is alone. */
-int nv_kernels_agree(MPI_Comm mpi, const nave_kernel *table, size_t count, struct nv_error *error,
-                     struct nv_kernels *kernels);
+/* Whether rank 0 of `ranks` may run a kernel with these flags beside its loop. */
+bool nv_kernel_beside(unsigned flags, int ranks);
+
+/* Makes the one list; collective.  hub_works (read on rank 0): whether rank 0 is an engine. */
+int nv_kernels_agree(MPI_Comm mpi, const nave_kernel *table, size_t count, bool hub_works,
+                     struct nv_error *error, struct nv_kernels *kernels);
 void nv_kernels_release(struct nv_kernels *kernels);
 
 /* The id of a name, or -1. */

@@ -35,6 +35,20 @@ void nv_ledger_init(struct nv_ledger *ledger)
     ledger->first = ledger->last = NONE;
 }
 
+void nv_ledger_init_one(struct nv_ledger *ledger, struct nv_one_page *room)
+{
+    struct nv_page *page = (struct nv_page *)(void *)room->bytes;
+    _Static_assert(sizeof *room >= sizeof *page + sizeof page->entries[0] + 2, "one page");
+    memset(room, 0, sizeof *room);
+    page->room = 1;
+    page->states = (unsigned char *)&page->entries[1];
+    page->was_read = page->states + 1;
+    nv_ledger_init(ledger);
+    ledger->only = page;
+    ledger->pages = &ledger->only;
+    ledger->page_room = 1;
+}
+
 static void page_free(struct nv_page *page)
 {
     if (page == NULL || page == &all_read)
@@ -47,11 +61,14 @@ static void page_free(struct nv_page *page)
 
 void nv_ledger_release(struct nv_ledger *ledger)
 {
-    for (size_t i = 0; i < ledger->page_room; i++)
+    if (ledger->only != NULL && ledger->only->entries[0].owned)
+        free(ledger->only->entries[0].data);
+    for (size_t i = 0; ledger->only == NULL && i < ledger->page_room; i++)
         page_free(ledger->pages[i]);
     for (size_t i = 0; i < ledger->failure_count; i++)
         free(ledger->failures[i].message);
-    free(ledger->pages);
+    if (ledger->only == NULL)
+        free(ledger->pages);
     free(ledger->failures);
     free(ledger->failure_table);
     free(ledger->tasks_failed);
@@ -397,19 +414,9 @@ static void failure_count(struct nv_failure *failure, uint64_t index, int engine
     failure->engine_count++;
 }
 
-void nv_ledger_blame(struct nv_ledger *ledger, uint64_t index, int engine, int code,
-                     const char *message, size_t message_size)
+static void failed_add(struct nv_ledger *ledger, uint64_t index, const struct nv_failure *failure)
 {
-    struct nv_failure *failure = failure_find(ledger, code, message, message_size);
-    struct nv_entry *entry = nv_ledger_look(ledger, index);
     struct nv_failed *tasks;
-    if (entry != NULL)
-        entry->code = code;
-    if (failure == NULL)
-        return;
-    failure_count(failure, index, engine);
-    if (entry != NULL)
-        entry->failure = (uint32_t)(failure - ledger->failures) & INT32_MAX;
     if (ledger->failed_count == FAILED_MAX)
         return;
     tasks = grow(ledger->tasks_failed, ledger->failed_count, &ledger->failed_room, sizeof *tasks);
@@ -419,6 +426,33 @@ void nv_ledger_blame(struct nv_ledger *ledger, uint64_t index, int engine, int c
         (struct nv_failed){index, (uint32_t)(failure - ledger->failures)};
     ledger->tasks_failed = tasks;
     ledger->failed_sorted = false;
+}
+
+void nv_ledger_blame(struct nv_ledger *ledger, uint64_t index, int engine, int code,
+                     const char *message, size_t message_size)
+{
+    struct nv_failure *failure = failure_find(ledger, code, message, message_size);
+    struct nv_entry *entry = nv_ledger_look(ledger, index);
+    if (entry != NULL)
+        entry->code = code;
+    if (failure == NULL)
+        return;
+    failure_count(failure, index, engine);
+    if (entry != NULL)
+        entry->failure = (uint32_t)(failure - ledger->failures) & INT32_MAX;
+    failed_add(ledger, index, failure);
+}
+
+void nv_ledger_stray(struct nv_ledger *ledger, uint64_t index, int engine, int code,
+                     const char *message, size_t message_size)
+{
+    struct nv_failure *failure = failure_find(ledger, code, message, message_size);
+    ledger->failed++;
+    ledger->strays++;
+    if (failure == NULL)
+        return;
+    failure_count(failure, index, engine);
+    failed_add(ledger, index, failure);
 }
 
 static int by_index(const void *a, const void *b)

@@ -45,7 +45,9 @@ struct nv_failed {
 struct nv_ledger {
     struct nv_page **pages;
     size_t page_room;
+    struct nv_page *only; /* the page of a ledger of one task, which is not freed */
     uint64_t succeeded, failed, cancelled;
+    uint64_t strays;      /* failures of spawned tasks, among the failed */
     uint64_t first, last; /* arrivals that were not read; UINT64_MAX: none */
     uint64_t unread;
     void *handed; /* given out last, freed at the next */
@@ -61,10 +63,17 @@ struct nv_ledger {
 /* Tasks of which nothing more will be heard. */
 static inline uint64_t nv_ledger_finished(const struct nv_ledger *ledger)
 {
-    return ledger->succeeded + ledger->failed + ledger->cancelled;
+    return ledger->succeeded + ledger->failed + ledger->cancelled - ledger->strays;
 }
 
 void nv_ledger_init(struct nv_ledger *ledger);
+
+/* Of one task at most: its page lies in `room`, which must stay. */
+struct nv_one_page {
+    _Alignas(16) unsigned char bytes[112];
+};
+void nv_ledger_init_one(struct nv_ledger *ledger, struct nv_one_page *room);
+
 void nv_ledger_release(struct nv_ledger *ledger);
 
 /* Tasks first..first+count-1 are with an engine.  False when out of memory. */
@@ -100,6 +109,10 @@ void nv_ledger_finish_row(struct nv_ledger *ledger, const struct nv_good *good);
 
 /* Says why the task fails; nv_ledger_finish() follows. */
 void nv_ledger_blame(struct nv_ledger *ledger, uint64_t index, int engine, int code,
+                     const char *message, size_t message_size);
+
+/* A spawned task that descends from `index` has failed; it has no record of its own. */
+void nv_ledger_stray(struct nv_ledger *ledger, uint64_t index, int engine, int code,
                      const char *message, size_t message_size);
 
 /* Fills the record of a task with what is known (not: host, and times before the first answer). */

@@ -1,6 +1,6 @@
 /* map - apply, map, and map from a source: calls turned into futures.
  * SPDX-License-Identifier: BSD-3-Clause */
-#include "future.h"
+#include "stream.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -26,6 +26,8 @@ int nave_apply(nave_view *view, const char *kernel, const void *in, size_t in_si
     int rc = check_array(view->hub->ctx, "inputs", in, in_size, 1);
     if (rc != NAVE_OK)
         return rc;
+    if (nv_stream_takes(view, in_size, out_size))
+        return nv_stream_apply(view, kernel, in, in_size, out_size, future);
     spec.input.owned = malloc(in_size + 1);
     if (spec.input.owned == NULL)
         return nv_error_set(&view->hub->ctx->error, NAVE_ENOMEM,

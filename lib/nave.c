@@ -7,7 +7,7 @@
 #include "engine.h"
 #include "future.h"
 #include "hub.h"
-#include "topo.h"
+#include "place.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -172,11 +172,33 @@ static int some_kernel(nave *ctx)
     return NAVE_OK;
 }
 
-/* Rank 0 schedules, others run kernels, one that is alone does both. */
+/* Whatever can end a wait rings the bell when all ranks are on this host. */
+static void idle_init(const nave *ctx, struct nv_idle *idle)
+{
+    bool bells = nv_bells_kind(ctx->bells) != NV_BELL_NONE;
+    *idle = (struct nv_idle){0};
+    idle->bell = bells ? nv_bells_at(ctx->bells, ctx->rank, NV_BELL_LOOP) : NULL;
+    idle->all_ring = idle->bell != NULL && nv_bells_all_near(ctx->bells);
+    idle->crowded = ctx->crowded;
+}
+
+/* Rank 0 works when it may and can. */
+static void agree_on_hub(nave *ctx, const nave_options *opt)
+{
+    int works = ctx->size == 1;
+    for (size_t i = 0; i < opt->kernel_count && !opt->idle_hub; i++)
+        works = works || nv_kernel_beside(opt->kernels[i].flags, ctx->size);
+    MPI_Bcast(&works, 1, MPI_INT, 0, ctx->mpi);
+    ctx->hub_works = works != 0;
+}
+
+/* Rank 0 schedules, with an engine beside it; others run kernels; one that is alone does both in
+ * turn. */
 static int make_parts(nave *ctx)
 {
-    const bool listen[2] = {
+    const bool listen[NV_LANES] = {
         [NV_TO_ENGINE] = ctx->rank != 0, [NV_TO_HUB] = ctx->rank == 0 && ctx->size > 1};
+    bool alone = ctx->size == 1;
     struct nv_engine_spec spec = {.mpi = ctx->mpi,
                                   .rank = ctx->rank,
                                   .kernels = &ctx->kernels,
@@ -184,13 +206,21 @@ static int make_parts(nave *ctx)
                                   .op_count = ctx->op_count,
                                   .user = ctx->user,
                                   .error = &ctx->error};
-    int rc = nv_comm_open(ctx->mpi, listen, &ctx->error, &ctx->comm);
+    int rc = nv_bells_open(ctx->mpi, NV_BELL_FUTEX, &ctx->error, &ctx->bells);
+    if (rc == NAVE_OK)
+        ctx->crowded = nv_bells_near(ctx->bells) > sysconf(_SC_NPROCESSORS_ONLN);
+    if (rc == NAVE_OK)
+        rc = nv_comm_open(ctx->mpi, listen, ctx->bells, &ctx->error, &ctx->comm);
     spec.comm = ctx->comm;
     spec.origin = ctx->origin;
     if (rc == NAVE_OK && ctx->rank == 0)
         rc = nv_hub_new(ctx, &ctx->hub);
-    if (rc == NAVE_OK && (ctx->rank != 0 || ctx->size == 1))
+    if (rc == NAVE_OK && (ctx->rank != 0 || alone))
         rc = nv_engine_new(&spec, &ctx->engine);
+    if (rc == NAVE_OK && ctx->rank == 0 && !alone && ctx->hub_works)
+        rc = nv_beside_start(&spec, ctx->bells, &ctx->error, &ctx->beside);
+    if (rc == NAVE_OK && ctx->hub != NULL)
+        idle_init(ctx, &ctx->hub->idle);
     return rc;
 }
 
@@ -208,19 +238,13 @@ static void set_clock(nave *ctx, const char *host)
         ctx->origin = origin;
 }
 
-/* More ranks than cores on the hub's host: that works, but is worth a word. */
-static void look_at_placement(nave *ctx)
+/* The hub adds what it knows of roles, and looks whether its engine has a core of its own. */
+static void take_places(nave *ctx)
 {
-    const struct nv_hub *hub = ctx->hub;
-    int allowed, here = 0;
-    if (hub == NULL || ctx->error.log == NULL || ctx->size == 1)
-        return;
-    allowed = nv_topo_cores(); /* costs milliseconds, so on one rank only */
-    for (int r = 0; r < ctx->size; r++)
-        here += strcmp(hub->hosts[r], hub->hosts[0]) == 0;
-    if (allowed > 0 && here > allowed + 1)
-        nv_error_warn(&ctx->error, "%d ranks share the %d cores of %s", here, allowed,
-                      hub->hosts[0]);
+    nave_place *places = nv_places_list(ctx->places);
+    places[0].engine = ctx->hub_works;
+    ctx->shares_core = ctx->crowded || places[0].cores < 2;
+    nv_places_warn(ctx->places, &ctx->error);
 }
 
 static int open_agreed(nave *ctx, const nave_options *opt)
@@ -230,8 +254,10 @@ static int open_agreed(nave *ctx, const nave_options *opt)
     if (rc == NAVE_OK)
         rc = agree(ctx, check_local(ctx, opt));
     if (rc == NAVE_OK)
-        rc = agree(ctx, nv_kernels_agree(ctx->mpi, opt->kernels, opt->kernel_count, &ctx->error,
-                                         &ctx->kernels));
+        agree_on_hub(ctx, opt);
+    if (rc == NAVE_OK)
+        rc = agree(ctx, nv_kernels_agree(ctx->mpi, opt->kernels, opt->kernel_count, ctx->hub_works,
+                                         &ctx->error, &ctx->kernels));
     if (rc == NAVE_OK)
         rc = agree(ctx, some_kernel(ctx));
     if (rc != NAVE_OK)
@@ -243,8 +269,10 @@ static int open_agreed(nave *ctx, const nave_options *opt)
         return rc;
     MPI_Gather(host, (int)sizeof host, MPI_CHAR, ctx->hub != NULL ? ctx->hub->hosts : NULL,
                (int)sizeof host, MPI_CHAR, 0, ctx->mpi);
-    look_at_placement(ctx);
-    return NAVE_OK;
+    rc = agree(ctx, nv_places_open(ctx->mpi, &ctx->error, &ctx->places));
+    if (rc == NAVE_OK && ctx->rank == 0)
+        take_places(ctx);
+    return rc;
 }
 
 int nave_open(MPI_Comm comm, const nave_options *opt, nave **out)
@@ -287,16 +315,19 @@ int nave_turn(nave *ctx)
 
 int nave_serve(nave *ctx)
 {
-    struct nv_idle idle = {0, 0};
+    struct nv_idle idle;
     int rc = NAVE_OK;
     if (ctx->rank == 0 || ctx->engine == NULL)
         return ctx->rank == 0 && ctx->usable ? NAVE_OK : NAVE_ESTATE;
+    idle_init(ctx, &idle);
     while (ctx->usable && rc == NAVE_OK) {
         bool worked;
         rc = nv_engine_turn(ctx->engine, &worked);
+        idle.pending = nv_engine_waits_for_transfers(ctx->engine);
         if (rc == NAVE_OK)
             nv_idle(&idle, worked);
     }
+    nv_idle_restart(&idle);
     ctx->usable = false;
     return rc == NAVE_OK || rc == NAVE_END ? nv_engine_status(ctx->engine) : rc;
 }
@@ -325,7 +356,7 @@ static int hub_end(nave *ctx, int status)
     }
     if (rc == NAVE_OK)
         rc = nv_hub_wait(hub, all_complete, hub, -1);
-    for (int engine = 1; engine < ctx->size && rc == NAVE_OK; engine++)
+    for (int engine = ctx->beside != NULL ? 0 : 1; engine < ctx->size && rc == NAVE_OK; engine++)
         rc = nv_hub_control(hub, engine, NV_CLOSE, &control, NULL);
     return rc;
 }
@@ -334,7 +365,7 @@ static int hub_end(nave *ctx, int status)
 static int meet(nave *ctx)
 {
     MPI_Request request;
-    struct nv_idle idle = {0, 0};
+    struct nv_idle idle = {0};
     int here = 0;
     int rc = MPI_Ibarrier(ctx->mpi, &request);
     while (rc == MPI_SUCCESS && !here) {
@@ -346,9 +377,12 @@ static int meet(nave *ctx)
 
 static void ctx_free(nave *ctx)
 {
+    nv_beside_join(ctx->beside);
+    nv_places_close(ctx->places);
     nv_engine_free(ctx->engine);
     nv_hub_free(ctx->hub);
     nv_comm_close(ctx->comm);
+    nv_bells_close(ctx->bells);
     nv_kernels_release(&ctx->kernels);
     for (size_t i = 0; i < ctx->op_count; i++)
         free((char *)(uintptr_t)ctx->ops[i].name);
@@ -423,7 +457,7 @@ int nave_is_hub(const nave *ctx)
 
 int nave_engine_count(const nave *ctx)
 {
-    return ctx->size > 1 ? ctx->size - 1 : 1;
+    return ctx->size - !ctx->hub_works;
 }
 
 const char *nave_host(const nave *ctx, int rank)
@@ -431,4 +465,13 @@ const char *nave_host(const nave *ctx, int rank)
     if (ctx->hub == NULL || rank < 0 || rank >= ctx->size)
         return NULL;
     return ctx->hub->hosts[rank];
+}
+
+int nave_topo(nave *ctx, const nave_place **places, size_t *n)
+{
+    if (ctx->rank != 0 || ctx->places == NULL)
+        return ctx->rank != 0 ? nv_hub_check(ctx) : NAVE_ESTATE;
+    *places = nv_places_list(ctx->places);
+    *n = (size_t)ctx->size;
+    return NAVE_OK;
 }

@@ -20,12 +20,13 @@ struct reduction {
     struct nv_fold fold;
     int32_t *engines; /* other ranks that take part, ascending */
     uint32_t count;
+    bool beside; /* the engine beside the hub takes part */
 };
 
 static bool all_ready(void *arg)
 {
     const struct reduction *reduction = arg;
-    return reduction->hub->ready == reduction->count;
+    return reduction->hub->ready == reduction->count + reduction->beside;
 }
 
 static int say(struct reduction *reduction, enum nv_item_kind kind, uint32_t list_size)
@@ -38,6 +39,26 @@ static int say(struct reduction *reduction, enum nv_item_kind kind, uint32_t lis
     return rc;
 }
 
+/* The same to the engine beside the hub. */
+static int say_beside(const struct reduction *reduction, enum nv_item_kind kind)
+{
+    struct nv_control control = {.job = reduction->future->job};
+    return reduction->beside ? nv_hub_control(reduction->hub, 0, kind, &control, NULL) : NAVE_OK;
+}
+
+/* What rank 0 itself holds: its engine's, while that does nothing, or what the hub added up. */
+static struct nv_partial *take_own(struct reduction *reduction)
+{
+    nave *ctx = reduction->hub->ctx;
+    struct nv_partial *own = reduction->future->partial;
+    reduction->future->partial = NULL;
+    if (own == NULL && ctx->engine != NULL)
+        own = nv_engine_take_partial(ctx->engine, reduction->future->job);
+    if (own == NULL && reduction->beside)
+        own = nv_engine_take_partial(nv_beside_engine(ctx->beside), reduction->future->job);
+    return own;
+}
+
 static int list_engines(struct reduction *reduction)
 {
     const struct nv_set *used = reduction->future->used;
@@ -47,6 +68,7 @@ static int list_engines(struct reduction *reduction)
     for (size_t r = 1; r < used->limit; r++)
         if (nv_set_has(used, r))
             reduction->engines[reduction->count++] = (int32_t)r;
+    reduction->beside = reduction->hub->ctx->beside != NULL && nv_set_has(used, 0);
     return NAVE_OK;
 }
 
@@ -54,18 +76,21 @@ static int list_engines(struct reduction *reduction)
 static int enter(struct reduction *reduction, void *acc)
 {
     nave *ctx = reduction->hub->ctx;
-    bool all = reduction->count + 1 == (uint32_t)ctx->size;
+    bool all = reduction->count + 1 == (uint32_t)ctx->size, alone = reduction->count == 0;
     struct nv_partial *own = NULL;
     MPI_Comm mpi = MPI_COMM_NULL;
     int rc = say(reduction, NV_REDUCE, all ? 0 : reduction->count);
-    if (rc == NAVE_OK)
+    if (alone)
+        mpi = MPI_COMM_SELF;
+    else if (rc == NAVE_OK)
         rc = nv_fold_comm(ctx->mpi, reduction->engines, all ? 0 : (int)reduction->count, &mpi,
                           &ctx->error);
-    if (ctx->engine != NULL)
-        own = nv_engine_take_partial(ctx->engine, reduction->future->job);
+    own = take_own(reduction);
+    if (rc == NAVE_OK)
+        rc = say_beside(reduction, NV_DROP);
     if (rc == NAVE_OK)
         rc = nv_fold_reduce(mpi, &reduction->fold, own, acc, &ctx->error);
-    if (mpi != MPI_COMM_NULL && mpi != ctx->mpi)
+    if (mpi != MPI_COMM_NULL && mpi != ctx->mpi && !alone)
         MPI_Comm_free(&mpi);
     nv_partial_free(own);
     return rc;
@@ -75,6 +100,7 @@ static void forget(struct reduction *reduction)
 {
     nave *ctx = reduction->hub->ctx;
     say(reduction, NV_DROP, 0);
+    say_beside(reduction, NV_DROP);
     if (ctx->engine != NULL)
         nv_partial_free(nv_engine_take_partial(ctx->engine, reduction->future->job));
 }
@@ -90,6 +116,8 @@ static int bring_home(struct reduction *reduction, void *acc)
     }
     reduction->hub->ready = 0;
     rc = say(reduction, NV_PREPARE, 0);
+    if (rc == NAVE_OK)
+        rc = say_beside(reduction, NV_PREPARE);
     if (rc == NAVE_OK)
         rc = nv_hub_wait(reduction->hub, all_ready, reduction, -1);
     return rc == NAVE_OK ? enter(reduction, acc) : rc;
@@ -109,7 +137,8 @@ static int start(struct reduction *reduction, nave_view *view, const char *kerne
                                   .flags = NV_FOLD,
                                   .blocking = true,
                                   .extra = extra,
-                                  .extra_size = size};
+                                  .extra_size = size,
+                                  .fold = &reduction->fold};
     if (size == 0)
         return nv_error_set(&view->hub->ctx->error, NAVE_ETYPE,
                             "the datatype cannot be described to the engines within 16 KiB");

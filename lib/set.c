@@ -20,3 +20,11 @@ void nv_set_add(struct nv_set *set, size_t member)
         set->count++;
     }
 }
+
+void nv_set_remove(struct nv_set *set, size_t member)
+{
+    if (!nv_set_has(set, member))
+        return;
+    set->bits[member / 64] &= ~((uint64_t)1 << member % 64);
+    set->count--;
+}

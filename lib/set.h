@@ -18,6 +18,7 @@ struct nv_set {
 /* An empty set for members 0..limit-1; NULL when out of memory.  free() ends it. */
 struct nv_set *nv_set_new(size_t limit);
 void nv_set_add(struct nv_set *set, size_t member);
+void nv_set_remove(struct nv_set *set, size_t member);
 
 static inline bool nv_set_has(const struct nv_set *set, size_t member)
 {

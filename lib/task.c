@@ -47,7 +47,7 @@ void *nave_output(nave_task *task, size_t size)
 
 size_t nave_task_index(const nave_task *task)
 {
-    return (size_t)task->index;
+    return (size_t)task->number;
 }
 
 int nave_task_engine(const nave_task *task)
@@ -60,14 +60,26 @@ void *nave_task_user(const nave_task *task)
     return task->user;
 }
 
+int nave_spawn(nave_task *task, const char *kernel, const void *in, size_t in_size)
+{
+    return nv_engine_spawn(task->engine, kernel, in, in_size);
+}
+
 int nave_cancelled(nave_task *task)
 {
-    return nv_engine_cancelled(task->engine, task->job);
+    return nv_engine_cancelled(task->engine);
 }
 
 void *nave_object(nave_task *task, const char *name, size_t *size)
 {
     return nv_objects_find(task->objects, name, size);
+}
+
+/* The object takes over `data`. */
+static int set_object(nave_task *task, const char *name, void *data, size_t size)
+{
+    int rc = nv_objects_set(task->objects, name, data, size);
+    return rc == NAVE_OK ? nv_engine_holds(task->engine, name, true) : rc;
 }
 
 int nave_object_set(nave_task *task, const char *name, const void *data, size_t size)
@@ -77,12 +89,13 @@ int nave_object_set(nave_task *task, const char *name, const void *data, size_t 
         return NAVE_ENOMEM;
     if (size > 0)
         memcpy(copy, data, size);
-    return nv_objects_set(task->objects, name, copy, size);
+    return set_object(task, name, copy, size);
 }
 
 int nave_object_drop(nave_task *task, const char *name)
 {
-    return nv_objects_drop(task->objects, name);
+    int rc = nv_objects_drop(task->objects, name);
+    return rc == NAVE_OK ? nv_engine_holds(task->engine, name, false) : rc;
 }
 
 /* ------------------------------------------------------------------------ the library's kernels */
@@ -96,7 +109,7 @@ int nv_task_push(nave_task *task, const void *in, size_t in_size, void *out, siz
     if (*task->input != NULL) {
         void *taken = *task->input;
         *task->input = NULL;
-        rc = nv_objects_set(task->objects, task->object, taken, in_size);
+        rc = set_object(task, task->object, taken, in_size);
     } else {
         rc = nave_object_set(task, task->object, in, in_size);
     }
@@ -129,7 +142,7 @@ int nv_task_drop(nave_task *task, const void *in, size_t in_size, void *out, siz
     (void)in_size;
     (void)out;
     (void)out_size;
-    if (nv_objects_drop(task->objects, task->object) == NAVE_OK)
+    if (nave_object_drop(task, task->object) == NAVE_OK)
         return 0;
     nave_fail(task, "no object '%s'", task->object);
     return NAVE_EOBJECT;

@@ -20,7 +20,9 @@ struct nave_task {
     void **input;       /* where the input's memory may be taken from; NULL inside: not to be had */
     void *user;
     uint64_t job, index;
+    uint64_t number; /* what nave_task_index() says: of a spawned task, that of its root */
     int rank;
+    double started;
     void *out;
     size_t out_size;
     void *room;   /* the memory of a large `out`; NULL: it is the engine's */

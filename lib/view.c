@@ -1,5 +1,6 @@
 /* view - see view.h.  SPDX-License-Identifier: BSD-3-Clause */
 #include "view.h"
+#include "stream.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -18,7 +19,7 @@ static int check_engines(struct nv_hub *hub, const int *engines, size_t n)
         if (engines[i] < 0 || !nv_set_has(hub->engines, (size_t)engines[i]))
             rc = nv_error_set(&hub->ctx->error, NAVE_EENGINE,
                               "rank %d is no engine; engines are ranks %d to %d", engines[i],
-                              hub->ctx->size > 1, hub->ctx->size - 1);
+                              !hub->ctx->hub_works, hub->ctx->size - 1);
         else if (nv_set_has(seen, (size_t)engines[i]))
             rc =
                 nv_error_set(&hub->ctx->error, NAVE_EINVAL, "engine %d is named twice", engines[i]);
@@ -47,11 +48,32 @@ static bool copy_engines(nave_view *view, const int *engines, size_t n)
     return true;
 }
 
+static int check_policy(nave *ctx, const nave_policy *policy, enum nv_placing *placing)
+{
+    if (policy == NULL)
+        return NAVE_OK;
+    if (policy->policy != NULL && !nv_sched_placing(policy->policy, placing))
+        return nv_error_set(&ctx->error, NAVE_EINVAL,
+                            "there is no policy '%.100s'; there are auto, fifo, guided, factoring, "
+                            "static-block, static-cyclic and locality",
+                            policy->policy);
+    if (*placing == NV_LOCALITY && !nv_name_ok(policy->near))
+        return nv_error_set(&ctx->error, NAVE_EINVAL,
+                            "the policy 'locality' needs the name of an object in `near`");
+    if ((policy->costs != NULL) != (policy->cost_count > 0))
+        return nv_error_set(&ctx->error, NAVE_EINVAL, "%zu cost hints at %s", policy->cost_count,
+                            policy->costs != NULL ? "an address" : "NULL");
+    return NAVE_OK;
+}
+
 static int view_new(nave *ctx, const int *engines, size_t n, bool direct, const nave_policy *policy,
                     nave_view **out)
 {
     nave_view *view;
+    enum nv_placing placing = NV_TUNED;
     int rc = nv_hub_check(ctx);
+    if (rc == NAVE_OK)
+        rc = check_policy(ctx, policy, &placing);
     if (rc == NAVE_OK)
         rc = check_engines(ctx->hub, engines, n);
     if (rc != NAVE_OK)
@@ -63,9 +85,14 @@ static int view_new(nave *ctx, const int *engines, size_t n, bool direct, const 
     if (policy != NULL)
         view->policy = *policy;
     view->policy.engines = NULL; /* the caller's list; the view has its own */
+    view->policy.policy = view->policy.near = NULL;
+    view->placing = placing;
+    view->near = placing == NV_LOCALITY ? strdup(policy->near) : NULL;
     view->sets = calloc(ctx->kernels.count, sizeof(struct nv_set *));
-    if (view->sets == NULL || !copy_engines(view, engines, n)) {
+    if (view->sets == NULL || !copy_engines(view, engines, n) ||
+        (placing == NV_LOCALITY && view->near == NULL)) {
         free(view->sets);
+        free(view->near);
         free(view);
         return nv_error_set(&ctx->error, NAVE_ENOMEM, "no memory for a view");
     }
@@ -98,6 +125,7 @@ void nv_view_discard(nave_view *view)
     for (size_t i = 0; i < hub->ctx->kernels.count; i++)
         free(view->sets[i]);
     free(view->sets);
+    free(view->near);
     free(view->engines);
     free(view);
 }
@@ -110,8 +138,10 @@ void nv_view_leave(nave_view *view)
 
 void nave_view_free(nave_view *view)
 {
-    if (view != NULL)
-        nv_view_leave(view);
+    if (view == NULL)
+        return;
+    nv_streams_end(view);
+    nv_view_leave(view);
 }
 
 /* ---------------------------------------------------------------------------- kernels of a view */
@@ -129,7 +159,7 @@ static int unknown_kernel(nave_view *view, const char *name)
 }
 
 /* The engines of the view that have the kernel. */
-static const struct nv_set *engines_for(nave_view *view, size_t kernel)
+const struct nv_set *nv_view_engines(nave_view *view, size_t kernel)
 {
     const struct nv_set *all = view->hub->ctx->kernels.engines[kernel];
     struct nv_set *set = view->sets[kernel];
@@ -154,7 +184,7 @@ int nv_view_kernel(nave_view *view, const char *name, uint32_t *kernel,
         return nv_error_set(&ctx->error, NAVE_EINVAL, "the kernel's name is NULL");
     if (id < 0)
         return unknown_kernel(view, name);
-    set = engines_for(view, (size_t)id);
+    set = nv_view_engines(view, (size_t)id);
     if (set == NULL)
         return nv_error_set(&ctx->error, NAVE_ENOMEM, "no memory for a view");
     for (size_t i = 0; view->direct && i < view->count; i++)

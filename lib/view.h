@@ -16,12 +16,18 @@ struct nave_view {
     size_t count;
     bool all; /* balanced: over every engine there is */
     nave_policy policy;
+    enum nv_placing placing;
+    char *near; /* the name of an object, for NV_LOCALITY */
+    struct nv_stream *streams;
     struct nv_set **sets; /* by kernel: the view's engines that have it, made when needed */
 };
 
 /* The id of a kernel that the view can run, and the engines for it (owned by the view). */
 int nv_view_kernel(nave_view *view, const char *name, uint32_t *kernel,
                    const struct nv_set **engines);
+
+/* The engines of the view that have a kernel, owned by the view; NULL: out of memory. */
+const struct nv_set *nv_view_engines(nave_view *view, size_t kernel);
 
 /* One user less; the last one frees it.  nv_view_discard() frees it whoever uses it. */
 void nv_view_leave(nave_view *view);

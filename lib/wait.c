@@ -142,15 +142,23 @@ int nave_test(nave_future *future)
     return future->complete;
 }
 
+static uint64_t running(const nave_future *future)
+{
+    if (future->single)
+        return nv_ledger_state(&future->ledger, 0) == NAVE_RUNNING;
+    return nv_sched_running(future->hub->sched, future->job);
+}
+
 void nave_count(const nave_future *future, nave_counts *counts)
 {
     const struct nv_ledger *ledger = &future->ledger;
-    *counts = (nave_counts){.total = (size_t)future->count,
-                            .succeeded = (size_t)ledger->succeeded,
-                            .failed = (size_t)ledger->failed,
-                            .cancelled = (size_t)ledger->cancelled,
-                            .running = (size_t)nv_sched_running(future->hub->sched, future->job),
-                            .complete = future->complete};
+    *counts =
+        (nave_counts){.total = (size_t)(future->count + future->grown),
+                      .succeeded = (size_t)(ledger->succeeded + future->grown - ledger->strays),
+                      .failed = (size_t)ledger->failed,
+                      .cancelled = (size_t)ledger->cancelled,
+                      .running = (size_t)running(future),
+                      .complete = future->complete};
 }
 
 /* -------------------------------------------------------------------------------------- reading */
@@ -252,5 +260,5 @@ size_t nave_failed(nave_future *future, size_t *indices, size_t room)
 
 const char *nave_digest(nave_future *future)
 {
-    return nv_ledger_digest(&future->ledger, future->count);
+    return nv_ledger_digest(&future->ledger, future->count + future->grown);
 }

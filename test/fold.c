@@ -59,7 +59,8 @@ static struct nv_partial *run_tasks(const struct trial *trial, const struct nv_f
         if (dealt_to(deal, i / block) != ranks.rank)
             continue;
         if (partial == NULL) {
-            if (CHECK(nv_fold_decode(&fold, wire, size, ops, op_count, message, sizeof message)))
+            if (CHECK(nv_fold_decode(&fold, wire, size, ops, op_count, true, message,
+                                     sizeof message)))
                 partial = nv_partial_new(1, &fold, trial->accumulates);
             if (!CHECK(partial != NULL))
                 return NULL;
@@ -529,13 +530,13 @@ static void descriptions_are_checked(void **state)
         CHECK(nv_fold_encode(&fold, exact, room) == 0);
         memcpy(exact, wire, room);
         message[0] = '\0';
-        CHECK(!nv_fold_decode(&found, exact, room, ops, op_count, message, sizeof message));
+        CHECK(!nv_fold_decode(&found, exact, room, ops, op_count, true, message, sizeof message));
         CHECK(strstr(message, "damaged") != NULL);
         free(exact);
     }
-    CHECK(!nv_fold_decode(&found, wire, size, ops, 2, message, sizeof message));
+    CHECK(!nv_fold_decode(&found, wire, size, ops, 2, true, message, sizeof message));
     CHECK(strcmp(message, "operation 'join_spans' is not in this rank's nave_options.ops") == 0);
-    if (CHECK(nv_fold_decode(&found, wire, size, ops, op_count, message, sizeof message))) {
+    if (CHECK(nv_fold_decode(&found, wire, size, ops, op_count, true, message, sizeof message))) {
         CHECK(found.op == join_spans && found.count == 3 && found.block == 4 && found.slots == 3);
         CHECK(found.extent == SPAN_EXTENT && found.type_made);
         nv_fold_release(&found);

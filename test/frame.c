@@ -48,7 +48,7 @@ static void assert_aligned(const void *pointer)
 static void check_run(struct nv_run run, size_t expected)
 {
     frame.size = 0;
-    assert_true(nv_frame_add_run(&frame, &run, bytes, bytes + 100));
+    assert_true(nv_frame_add_run(&frame, NV_RUN, &run, bytes, bytes + 100));
     assert_int_equal(frame.size, nv_frame_run_size(&run));
     struct nv_item item = only_item();
     assert_int_equal(item.kind, NV_RUN);
@@ -156,8 +156,9 @@ static void single_results_go_there_and_back(void **state)
 
 static void controls_go_there_and_back(void **state)
 {
-    static const enum nv_item_kind kinds[] = {NV_CANCEL, NV_PREPARE, NV_REDUCE, NV_DROP,
-                                              NV_CLOSE,  NV_DROPPED, NV_READY};
+    static const enum nv_item_kind kinds[] = {NV_CANCEL, NV_PREPARE,  NV_REDUCE, NV_DROP,
+                                              NV_CLOSE,  NV_DROPPED,  NV_READY,  NV_RECALL,
+                                              NV_WANT,   NV_RETURNED, NV_GREW,   NV_HOLDS};
     static int32_t list[1000];
     (void)state;
     memcpy(list, bytes, sizeof list);
@@ -186,7 +187,7 @@ static void items_follow_each_other(void **state)
     for (;;) {
         size_t before = frame.size;
         bool added = count % 2 == 0 ? nv_frame_add_control(&frame, NV_CANCEL, &control, NULL)
-                                    : nv_frame_add_run(&frame, &run, NULL, bytes);
+                                    : nv_frame_add_run(&frame, NV_RUN, &run, NULL, bytes);
         assert_int_equal(frame.size % NV_ALIGN, 0);
         if (!added) {
             assert_int_equal(frame.size, before);
@@ -215,13 +216,13 @@ static void the_room_is_used_to_the_end(void **state)
     (void)state;
     run.in_size = NV_FRAME_ROOM - nv_frame_run_size(&run);
     assert_int_equal(nv_frame_run_size(&run), NV_FRAME_ROOM);
-    assert_true(nv_frame_add_run(&frame, &run, NULL, bytes));
+    assert_true(nv_frame_add_run(&frame, NV_RUN, &run, NULL, bytes));
     assert_int_equal(only_item().data_size, run.in_size);
     assert_false(nv_frame_add_control(&frame, NV_CLOSE, &(struct nv_control){0}, NULL));
     frame.size = 0;
     run.in_size++;
     assert_true(nv_frame_run_size(&run) > NV_FRAME_ROOM);
-    assert_false(nv_frame_add_run(&frame, &run, NULL, bytes));
+    assert_false(nv_frame_add_run(&frame, NV_RUN, &run, NULL, bytes));
     assert_int_equal(frame.size, 0);
 }
 
@@ -237,10 +238,10 @@ static void sizes_that_overflow_are_refused(void **state)
         struct nv_results results = {.count = 4, .size = sizes[i]};
         struct nv_result result = {.size = sizes[i]};
         assert_int_equal(nv_frame_run_size(&run), SIZE_MAX);
-        assert_false(nv_frame_add_run(&frame, &run, NULL, bytes));
+        assert_false(nv_frame_add_run(&frame, NV_RUN, &run, NULL, bytes));
         run.flags = NV_SHARED;
         assert_int_equal(nv_frame_run_size(&run), SIZE_MAX);
-        assert_false(nv_frame_add_run(&frame, &run, NULL, bytes));
+        assert_false(nv_frame_add_run(&frame, NV_RUN, &run, NULL, bytes));
         assert_int_equal(nv_frame_results_size(&results), SIZE_MAX);
         assert_false(
             nv_frame_add_results(&frame, &results, (const uint32_t *)(void *)bytes, bytes));
@@ -265,7 +266,7 @@ static void fill_frame(void)
     struct nv_result result = {.job = 1, .code = 2, .message_size = 3, .size = 20};
     struct nv_control control = {.job = 1, .list_size = 6};
     frame.size = 0;
-    assert_true(nv_frame_add_run(&frame, &run, bytes, bytes));
+    assert_true(nv_frame_add_run(&frame, NV_RUN, &run, bytes, bytes));
     assert_true(nv_frame_add_results(&frame, &results, (const uint32_t *)(void *)bytes, bytes));
     assert_true(nv_frame_add_result(&frame, &result, (const char *)bytes, bytes));
     assert_true(nv_frame_add_control(&frame, NV_REDUCE, &control, (const int32_t *)(void *)bytes));
@@ -364,8 +365,8 @@ static void assert_refused(size_t offset, const void *value, size_t size)
 
 static void add_run(uint32_t flags)
 {
-    struct nv_run run = {.count = 4, .in_size = 4, .flags = flags};
-    assert_true(nv_frame_add_run(&frame, &run, bytes, bytes));
+    struct nv_run run = {.count = 4, .kernel = 5000, .in_size = 4, .flags = flags};
+    assert_true(nv_frame_add_run(&frame, NV_RUN, &run, bytes, bytes));
 }
 
 static void add_results(void)
@@ -430,7 +431,8 @@ static void kinds_are_checked(void **state)
         add_run(0);
         memcpy(frame.data, &kind, sizeof kind);
         reader = (struct nv_reader){frame.data, frame.size, 0};
-        assert_int_equal(nv_frame_next(&reader, &item), kind == NV_RUN ? 1 : -1);
+        assert_int_equal(nv_frame_next(&reader, &item),
+                         kind == NV_RUN || kind == NV_SURPLUS ? 1 : -1);
     }
 }
 

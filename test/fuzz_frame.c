@@ -52,7 +52,7 @@ static bool write_item(struct nv_frame *frame, const struct nv_item *item)
 {
     switch (item->kind) {
     case NV_RUN:
-        return nv_frame_add_run(frame, &item->run, item->extra, item->data);
+        return nv_frame_add_run(frame, NV_RUN, &item->run, item->extra, item->data);
     case NV_RESULTS:
         return nv_frame_add_results(frame, &item->results, item->nanoseconds, item->data);
     case NV_RESULT:

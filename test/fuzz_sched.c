@@ -1,6 +1,6 @@
 /* Drives the scheduler by bytes: each asks for an event, the next ones say which.  All that it
  * sends is held against the model, which aborts at the first promise that is not kept. */
-#include "sched_model.h"
+#include "sched_asked.h"
 
 #include <stdio.h>
 
@@ -13,6 +13,18 @@ struct bytes {
 static unsigned take(struct bytes *bytes)
 {
     return bytes->at < bytes->end ? *bytes->at++ : 0;
+}
+
+static double costs[MODEL_TASKS]; /* falling, with nothing at the end */
+
+static void choose_policy(struct model *model, struct bytes *bytes, struct nv_job_spec *spec)
+{
+    unsigned policy = take(bytes);
+    spec->placing = (enum nv_placing)((policy & 15) % (NV_LOCALITY + 1));
+    spec->priority = (int)(policy >> 4 & 3) - 1;
+    spec->costs = policy >> 6 & 1 ? costs : NULL;
+    if (spec->placing == NV_LOCALITY && policy >> 7)
+        spec->near = model->sets[take(bytes) % MODEL_SETS];
 }
 
 static void add_job(struct model *model, struct bytes *bytes)
@@ -40,6 +52,7 @@ static void add_job(struct model *model, struct bytes *bytes)
         spec.count = take(bytes);
     else
         spec.block = wish >> 5;
+    choose_policy(model, bytes, &spec);
     model_add(model, &spec, total);
 }
 
@@ -52,12 +65,37 @@ static void answer(struct model *model, struct bytes *bytes)
     if (engine->count == 0)
         return;
     size_t c = how & 8 ? take(bytes) % engine->count : 0;
-    uint64_t row = model_row(engine, c);
+    uint64_t skip = engine->capacity > 1 && how & 64 ? take(bytes) % engine->chunks[c].left : 0;
+    uint64_t row = model_row(engine, c) - skip;
     uint64_t count = how & 16 ? 1 + take(bytes) % row : row;
-    model_answer(model, number, c, count, how & 32 ? -1 : times[how & 7] * (double)count);
+    model_answer_within(model, number, c, skip, count,
+                        how & 32 ? -1 : times[how & 7] * (double)count);
 }
 
-static void event(struct model *model, struct bytes *bytes)
+/* What an engine was asked for comes back, some of it or all, before anything is asked anew. */
+static void recall(struct model *model, struct bytes *bytes, double *now)
+{
+    unsigned how = take(bytes);
+    for (int e = 0; e < model->engine_count && how & 1; e++)
+        if (model->engines[e].asked)
+            model_return(model, e, model_can_return(model, e) / (1 + (how >> 1 & 3)));
+    model_drain(model);
+    *now += 1e-4 * (double)(1 << (how >> 3 & 15));
+    model_recall(model, *now);
+}
+
+static void change_engine(struct model *model, struct bytes *bytes, int number)
+{
+    unsigned how = take(bytes);
+    if (how & 1)
+        model_engine_add(model, number, 1 + (how >> 1) % MODEL_CAPACITY);
+    else if (how & 2)
+        model_engine_hold(model, number, how >> 2 & 1);
+    else
+        model_engine_last(model, number);
+}
+
+static void event(struct model *model, struct bytes *bytes, double *now)
 {
     unsigned what = take(bytes);
     int number = (int)(take(bytes) % MODEL_JOBS);
@@ -74,7 +112,10 @@ static void event(struct model *model, struct bytes *bytes)
             model_extend(model, number, model->jobs[number].answered + take(bytes));
         break;
     case 3:
-        model_engine_add(model, number % model->engine_count);
+        change_engine(model, bytes, number % model->engine_count);
+        break;
+    case 4:
+        recall(model, bytes, now);
         break;
     default:
         answer(model, bytes);
@@ -88,9 +129,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     static struct model model;
     struct bytes bytes = {data, data + size};
     unsigned engines = take(&bytes);
+    double now = 0;
+    for (size_t t = 0; t < MODEL_TASKS; t++)
+        costs[t] = t < MODEL_TASKS / 2 ? 1 / (1.0 + (double)t) : 0;
     model_init(&model, 1 + (int)(engines % MODEL_ENGINES), take(&bytes));
     while (bytes.at < bytes.end && model.broken == NULL)
-        event(&model, &bytes);
+        event(&model, &bytes, &now);
     model_drain(&model);
     model_release(&model);
     if (model.broken != NULL) {

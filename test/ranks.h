@@ -143,13 +143,13 @@ static inline void ranks_farm(const nave_options *opt, void (*hub)(nave *ctx))
 
 static inline int ranks_engines(void)
 {
-    return ranks.size > 1 ? ranks.size - 1 : 1;
+    return ranks.size;
 }
 
 /* The rank of engine number j. */
 static inline int ranks_engine(int j)
 {
-    return ranks.size > 1 ? j + 1 : 0;
+    return j;
 }
 
 static inline void ranks_sleep(double seconds)

@@ -433,11 +433,11 @@ static void absent_engines_get_nothing(void **state)
     job = nv_sched_add(two, &shared);
     nv_sched_add(two, &own);
     assert_false(nv_sched_next(two, &send));
-    nv_sched_engine_add(two, 0);
+    nv_sched_engine_add(two, 0, 1);
     assert_true(nv_sched_next(two, &send));
     assert_send(&send, job, 0, 0, 1);
     assert_false(nv_sched_next(two, &send));
-    nv_sched_engine_add(two, 1);
+    nv_sched_engine_add(two, 1, 1);
     assert_true(nv_sched_next(two, &send));
     assert_int_equal(send.engine, 1);
     assert_int_not_equal(send.job, job);

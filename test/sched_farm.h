@@ -26,7 +26,7 @@ static inline int open_farm(void **state)
     all = nv_set_new(ENGINES);
     for (int i = 0; i < ENGINES; i++) {
         nv_set_add(all, (size_t)i);
-        nv_sched_engine_add(sched, i);
+        nv_sched_engine_add(sched, i, 1);
     }
     return 0;
 }

@@ -15,22 +15,28 @@ enum {
     MODEL_ENGINES = 16,
     MODEL_SETS = 6,
     MODEL_JOBS = 12,
-    MODEL_TASKS = 1024, /* of a job, at most */
-    MODEL_CHUNKS = 300, /* with an engine, at most */
+    MODEL_TASKS = 1024,                  /* of a job, at most */
+    MODEL_CAPACITY = 3,                  /* of an engine, at most */
+    MODEL_CHUNKS = 300 * MODEL_CAPACITY, /* with an engine, at most */
     MODEL_KERNELS = 4
 };
 
 enum model_task { UNSENT, SENT, ANSWERED, DROPPED };
 
+/* Or a piece of one, where tasks in its middle were answered. */
 struct model_chunk {
     int job;
     uint64_t first, left;
+    uint64_t serial;
 };
 
 struct model_engine {
-    bool present;
+    bool present, held, last;
+    uint32_t capacity;
     struct model_chunk chunks[MODEL_CHUNKS];
     size_t count;
+    bool asked; /* for: */
+    struct nv_send row;
 };
 
 struct model_job {
@@ -42,7 +48,8 @@ struct model_job {
     uint64_t answered; /* or dropped */
     uint64_t waiting, waiting_for[MODEL_ENGINES];
     unsigned char tasks[MODEL_TASKS];
-    signed char place[MODEL_TASKS]; /* its engine, of a direct job */
+    bool placed; /* direct or static: each task has its engine: */
+    signed char place[MODEL_TASKS];
 };
 
 struct model {
@@ -52,7 +59,7 @@ struct model {
     struct nv_set *sets[MODEL_SETS];
     struct model_job jobs[MODEL_JOBS];
     bool timed[MODEL_KERNELS]; /* something is known of the kernel */
-    uint64_t seed;
+    uint64_t seed, serial;
     const char *broken;
     int line;
 };
@@ -100,27 +107,90 @@ static inline void model_release(struct model *model)
         free(model->sets[s]);
 }
 
-static inline void model_engine_add(struct model *model, int engine)
+static inline void model_engine_add(struct model *model, int number, uint32_t capacity)
 {
-    if (!model->engines[engine].present)
-        nv_sched_engine_add(model->sched, engine);
-    model->engines[engine].present = true;
+    struct model_engine *engine = &model->engines[number];
+    if (engine->present)
+        return;
+    nv_sched_engine_add(model->sched, number, capacity);
+    engine->present = true;
+    engine->capacity = capacity;
+}
+
+static inline void model_engine_last(struct model *model, int number)
+{
+    nv_sched_engine_last(model->sched, number);
+    model->engines[number].last = true;
+}
+
+static inline void model_engine_hold(struct model *model, int number, bool hold)
+{
+    nv_sched_engine_hold(model->sched, number, hold);
+    model->engines[number].held = hold;
+}
+
+static inline uint64_t model_load(const struct model_engine *engine)
+{
+    uint64_t load = 0;
+    for (size_t c = 0; c < engine->count; c++)
+        load += engine->chunks[c].left;
+    return load;
+}
+
+/* Chunks of which something is with the engine; pieces of one are neighbours. */
+static inline uint64_t model_sends(const struct model_engine *engine)
+{
+    uint64_t sends = 0;
+    for (size_t c = 0; c < engine->count; c++)
+        sends += c == 0 || engine->chunks[c].serial != engine->chunks[c - 1].serial;
+    return sends;
+}
+
+static inline bool model_idle(const struct model_engine *engine)
+{
+    return engine->present && !engine->held && model_load(engine) < engine->capacity;
 }
 
 /* -- jobs -- */
 
-/* Where the tasks of a direct job must go: engine j of m gets the blocks from j*n/m to (j+1)*n/m.
- */
-static inline void model_place(struct model_job *job)
+/* Where the tasks must go, of a job for the engines places[0..m-1]: place j gets the blocks from
+ * j*n/m to (j+1)*n/m, or (cyclic) each m-th chunk from the j-th on. */
+static inline void model_place(struct model_job *job, const int *places, uint64_t m)
 {
     uint64_t block = job->spec.block > 0 ? job->spec.block : 1;
-    uint64_t blocks = (job->total + block - 1) / block, m = job->spec.named_count;
+    uint64_t blocks = (job->total + block - 1) / block;
+    uint64_t chunk = job->spec.chunk > 0 ? job->spec.chunk : 1;
+    bool cyclic = job->spec.engines != NULL && job->spec.placing == NV_STATIC_CYCLIC;
+    if (chunk > job->spec.max_chunk)
+        chunk = job->spec.max_chunk;
+    chunk = chunk / block * block > 0 ? chunk / block * block : block;
+    job->placed = true;
     for (uint64_t t = 0; t < job->total; t++)
         for (uint64_t j = 0; j < m; j++)
-            if (t / block >= j * blocks / m && t / block < (j + 1) * blocks / m) {
-                job->place[t] = (signed char)job->named[j];
-                job->waiting_for[job->named[j]]++;
+            if (cyclic ? t / chunk % m == j
+                       : t / block >= j * blocks / m && t / block < (j + 1) * blocks / m) {
+                job->place[t] = (signed char)places[j];
+                job->waiting_for[places[j]]++;
             }
+}
+
+/* An engine has as many places as it has engines behind it. */
+static inline void model_place_static(struct model *model, struct model_job *job)
+{
+    int places[MODEL_ENGINES * MODEL_CAPACITY];
+    uint64_t m = 0;
+    for (int e = 0; e < model->engine_count; e++) {
+        uint32_t capacity = model->engines[e].present ? model->engines[e].capacity : 1;
+        for (uint32_t i = 0; i < capacity && nv_set_has(job->spec.engines, (size_t)e); i++)
+            places[m++] = e;
+    }
+    model_place(job, places, m);
+}
+
+static inline bool model_static(const struct nv_job_spec *spec)
+{
+    return spec->engines != NULL && !spec->open &&
+           (spec->placing == NV_STATIC_BLOCK || spec->placing == NV_STATIC_CYCLIC);
 }
 
 /* Adds a job of `total` tasks (at most MODEL_TASKS).  Its number, or -1 when there is no place. */
@@ -142,7 +212,9 @@ static inline int model_add(struct model *model, const struct nv_job_spec *spec,
     if (spec->engines == NULL) {
         for (size_t j = 0; j < spec->named_count; j++)
             job->named[j] = spec->named[j];
-        model_place(job);
+        model_place(job, job->named, spec->named_count);
+    } else if (model_static(spec)) {
+        model_place_static(model, job);
     }
     job->id = nv_sched_add(model->sched, &job->spec);
     HOLDS(model, job->id != 0);
@@ -222,8 +294,20 @@ static inline int model_find(const struct model *model, uint64_t id)
 
 static inline bool model_eligible(const struct model_job *job, int engine, uint64_t task)
 {
-    return job->spec.engines != NULL ? nv_set_has(job->spec.engines, (size_t)engine)
-                                     : job->place[task] == engine;
+    return job->placed ? job->place[task] == engine : nv_set_has(job->spec.engines, (size_t)engine);
+}
+
+/* Tasks in a chunk, at most, by the caller's wishes. */
+static inline uint64_t model_most(const struct nv_job_spec *spec)
+{
+    bool shares = spec->engines != NULL && !spec->open;
+    bool least = shares && (spec->placing == NV_GUIDED || spec->placing == NV_FACTORING);
+    uint64_t chunk = least ? 0 : spec->chunk;
+    if (chunk == 0 && spec->placing == NV_FIFO)
+        chunk = 1;
+    if (chunk == 0 || chunk > spec->max_chunk)
+        chunk = spec->max_chunk;
+    return chunk > spec->block ? chunk : spec->block;
 }
 
 /* Chunks are within limits, and whole blocks, the last ones of a row excepted. */
@@ -232,29 +316,92 @@ static inline void model_check_size(struct model *model, const struct model_job 
 {
     const struct nv_job_spec *spec = &job->spec;
     uint64_t end = send->first + send->count;
-    uint64_t most =
-        spec->chunk > 0 && spec->chunk < spec->max_chunk ? spec->chunk : spec->max_chunk;
-    if (most < spec->block)
-        most = spec->block;
-    HOLDS(model, send->count > 0 && send->count <= most);
+    HOLDS(model, send->count > 0 && send->count <= model_most(spec));
     if (spec->block > 0) {
         HOLDS(model, send->first % spec->block == 0);
         HOLDS(model, end % spec->block == 0 || end == job->total);
     }
 }
 
+static inline bool model_waits(const struct model_job *job, int engine)
+{
+    if (!job->live || job->ended)
+        return false;
+    if (job->placed)
+        return job->waiting_for[engine] > 0;
+    if (!nv_set_has(job->spec.engines, (size_t)engine))
+        return false;
+    if (!job->spec.open)
+        return job->waiting > 0;
+    if (job->spec.count > MODEL_TASKS)
+        return true; /* there are not so many; it will turn out */
+    return job->spec.count > 0 && job->tasks[job->spec.count - 1] == UNSENT;
+}
+
+/* The policies and wishes that bound what waits at an engine. */
+static inline void model_check_room(struct model *model, const struct model_job *job,
+                                    const struct model_engine *engine)
+{
+    const struct nv_job_spec *spec = &job->spec;
+    uint64_t window = spec->window;
+    if (model_load(engine) < engine->capacity)
+        return;
+    if (window == 0 && spec->placing == NV_FIFO)
+        window = 1;
+    if (window > 0)
+        HOLDS(model, model_sends(engine) < window * engine->capacity);
+    else if (!job->placed || spec->engines == NULL) /* static ones ask nobody */
+        HOLDS(model, model->timed[spec->kernel] ||
+                         (spec->engines == NULL && spec->placing == NV_STATIC_BLOCK));
+    HOLDS(model, window > 0 || model_sends(engine) < 256 * (uint64_t)engine->capacity);
+}
+
+/* Own tasks go before shared ones, and of each those of a higher priority. */
+static inline void model_check_order(struct model *model, const struct model_job *job, int engine)
+{
+    for (int number = 0; number < MODEL_JOBS; number++) {
+        const struct model_job *other = &model->jobs[number];
+        const struct nv_set *near =
+            other->spec.placing == NV_LOCALITY && !other->placed ? other->spec.near : NULL;
+        if (!model_waits(other, engine) || other->placed < job->placed)
+            continue;
+        HOLDS(model, other->placed == job->placed);
+        HOLDS(model, other->spec.priority <= job->spec.priority ||
+                         (near != NULL && !nv_set_has(near, (size_t)engine)));
+    }
+}
+
+/* What can be done near is not done elsewhere. */
+static inline void model_check_near(struct model *model, const struct model_job *job, int engine)
+{
+    const struct nv_set *near = job->spec.near;
+    if (job->placed || job->spec.placing != NV_LOCALITY || near == NULL ||
+        nv_set_has(near, (size_t)engine))
+        return;
+    for (int e = 0; e < model->engine_count; e++)
+        HOLDS(model, !model_idle(&model->engines[e]) || !nv_set_has(near, (size_t)e) ||
+                         !nv_set_has(job->spec.engines, (size_t)e));
+}
+
+/* One that is to be last is given nothing that another could begin now. */
+static inline void model_check_last(struct model *model, const struct model_job *job, int engine)
+{
+    if (!model->engines[engine].last || job->placed || job->spec.placing == NV_LOCALITY)
+        return;
+    for (int e = 0; e < model->engine_count; e++)
+        HOLDS(model, model->engines[e].last || !model_idle(&model->engines[e]) ||
+                         !nv_set_has(job->spec.engines, (size_t)e));
+}
+
 static inline void model_check_engine(struct model *model, const struct model_job *job,
                                       const struct nv_send *send)
 {
     const struct model_engine *engine = &model->engines[send->engine];
-    HOLDS(model, engine->present);
-    if (job->spec.window > 0)
-        HOLDS(model, engine->count < job->spec.window);
-    else
-        HOLDS(model, engine->count == 0 || model->timed[job->spec.kernel]);
-    for (int number = 0; number < MODEL_JOBS && job->spec.engines != NULL; number++)
-        HOLDS(model,
-              !model->jobs[number].live || model->jobs[number].waiting_for[send->engine] == 0);
+    HOLDS(model, engine->present && !engine->held);
+    model_check_room(model, job, engine);
+    model_check_order(model, job, send->engine);
+    model_check_near(model, job, send->engine);
+    model_check_last(model, job, send->engine);
 }
 
 static inline void model_send(struct model *model, const struct nv_send *send)
@@ -282,12 +429,13 @@ static inline void model_send(struct model *model, const struct nv_send *send)
         HOLDS(model, model_eligible(job, send->engine, t));
         job->tasks[t] = SENT;
     }
-    if (job->spec.engines == NULL)
+    if (job->placed)
         job->waiting_for[send->engine] -= got;
     if (!job->spec.open)
         job->waiting -= got;
     if (got > 0)
-        engine->chunks[engine->count++] = (struct model_chunk){number, send->first, got};
+        engine->chunks[engine->count++] =
+            (struct model_chunk){number, send->first, got, ++model->serial};
     if (got < send->count) {
         nv_sched_return(model->sched, send, got, ends);
         if (ends) {
@@ -295,19 +443,6 @@ static inline void model_send(struct model *model, const struct nv_send *send)
             model_reap(model, job);
         }
     }
-}
-
-static inline bool model_waits(const struct model_job *job, int engine)
-{
-    if (!job->live || job->ended)
-        return false;
-    if (job->spec.engines == NULL)
-        return job->waiting_for[engine] > 0;
-    if (!nv_set_has(job->spec.engines, (size_t)engine))
-        return false;
-    if (!job->spec.open)
-        return job->waiting > 0;
-    return job->spec.count > 0 && job->tasks[job->spec.count - 1] == UNSENT;
 }
 
 /* Takes all that can be sent.  Then no engine sits idle while a task waits that it may run. */
@@ -318,11 +453,8 @@ static inline void model_drain(struct model *model)
         model_send(model, &send);
     for (int e = 0; e < model->engine_count; e++) {
         const struct model_engine *engine = &model->engines[e];
-        uint64_t load = 0;
-        for (size_t c = 0; c < engine->count; c++)
-            load += engine->chunks[c].left;
-        HOLDS(model, load == nv_sched_load(model->sched, e));
-        for (int number = 0; number < MODEL_JOBS && engine->count == 0 && engine->present; number++)
+        HOLDS(model, model_load(engine) == nv_sched_load(model->sched, e));
+        for (int number = 0; number < MODEL_JOBS && model_idle(engine); number++)
             HOLDS(model, !model_waits(&model->jobs[number], e));
     }
 }
@@ -342,14 +474,31 @@ static inline uint64_t model_row(const struct model_engine *engine, size_t c)
     return row;
 }
 
-/* The engine answers a row of `count` tasks that begins with chunk c. */
-static inline void model_answer(struct model *model, int number, size_t c, uint64_t count,
-                                double seconds)
+/* Takes tasks out of chunk c: `skip` of it stay in front. */
+static inline void model_take(struct model_engine *engine, size_t c, uint64_t skip, uint64_t count)
+{
+    struct model_chunk *chunk = &engine->chunks[c];
+    struct model_chunk after = *chunk;
+    after.first += skip + count;
+    after.left -= skip + count;
+    chunk->left = skip;
+    if (skip > 0 && after.left > 0) {
+        memmove(chunk + 2, chunk + 1, (engine->count++ - c - 1) * sizeof *chunk);
+        chunk[1] = after;
+    } else if (skip == 0 && after.left > 0) {
+        *chunk = after;
+    } else if (skip == 0) {
+        memmove(chunk, chunk + 1, (--engine->count - c) * sizeof *chunk);
+    }
+}
+
+/* The engine answers a row of `count` tasks that begins with chunk c, or within it. */
+static inline void model_answer_within(struct model *model, int number, size_t c, uint64_t skip,
+                                       uint64_t count, double seconds)
 {
     struct model_engine *engine = &model->engines[number];
-    int job_number = engine->chunks[c].job;
-    struct model_job *job = &model->jobs[job_number];
-    uint64_t first = engine->chunks[c].first;
+    struct model_job *job = &model->jobs[engine->chunks[c].job];
+    uint64_t first = engine->chunks[c].first + skip;
     HOLDS(model, !nv_sched_done(model->sched, number, job->id, first, count + job->total, 0));
     HOLDS(model, nv_sched_done(model->sched, number, job->id, first, count, seconds));
     HOLDS(model, !nv_sched_done(model->sched, number, job->id, first, count, seconds));
@@ -361,15 +510,20 @@ static inline void model_answer(struct model *model, int number, size_t c, uint6
     }
     job->answered += count;
     while (count > 0) {
-        struct model_chunk *chunk = &engine->chunks[c];
-        uint64_t here = count < chunk->left ? count : chunk->left;
-        chunk->first += here;
-        chunk->left -= here;
+        uint64_t left = engine->chunks[c].left - skip;
+        uint64_t here = count < left ? count : left;
+        model_take(engine, c, skip, here);
         count -= here;
-        if (chunk->left == 0)
-            memmove(chunk, chunk + 1, (--engine->count - c) * sizeof *chunk);
+        c += skip > 0;
+        skip = 0;
     }
     model_reap(model, job);
+}
+
+static inline void model_answer(struct model *model, int number, size_t c, uint64_t count,
+                                double seconds)
+{
+    model_answer_within(model, number, c, 0, count, seconds);
 }
 
 #endif

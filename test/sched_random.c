@@ -1,6 +1,6 @@
 /* The scheduler at random against the model of sched_model.h, on a simulated clock; and at scale.
  */
-#include "sched_model.h"
+#include "sched_asked.h"
 
 #include <stdarg.h>
 #include <stddef.h>
@@ -21,7 +21,22 @@ struct farm {
     bool busy[MODEL_ENGINES];
     double each[MODEL_KERNELS]; /* seconds */
     int jobs_left;
+    uint32_t capacity; /* of engines, at most */
 };
+
+/* Falling ones, and such as say little: ends in nothing, all nothing, not even a number. */
+static double costs[4][MODEL_TASKS];
+
+static int make_costs(void **state)
+{
+    (void)state;
+    for (size_t t = 0; t < MODEL_TASKS; t++) {
+        costs[0][t] = 1000 / (1.0 + (double)t);
+        costs[1][t] = t < 20 ? 20 - (double)t : 0;
+        costs[3][t] = NAN;
+    }
+    return 0;
+}
 
 static uint64_t pick(struct farm *farm, uint64_t limit)
 {
@@ -50,6 +65,19 @@ static size_t pick_named(struct farm *farm, int *named)
     return count;
 }
 
+/* A policy, and what belongs to it; none for every other job. */
+static void choose_policy(struct farm *farm, struct nv_job_spec *spec)
+{
+    spec->priority = (int)pick(farm, 3) - 1;
+    if (pick(farm, 4) == 0)
+        spec->costs = costs[pick(farm, 4)];
+    if (pick(farm, 2) == 0)
+        return;
+    spec->placing = (enum nv_placing)pick(farm, NV_LOCALITY + 1);
+    if (spec->placing == NV_LOCALITY)
+        spec->near = farm->model.sets[pick(farm, MODEL_SETS)];
+}
+
 static void add_job(struct farm *farm)
 {
     int named[MODEL_ENGINES] = {0};
@@ -72,6 +100,7 @@ static void add_job(struct farm *farm)
         spec.count = pick(farm, 30);
     else if (pick(farm, 3) == 0)
         spec.block = 1 + pick(farm, 20);
+    choose_policy(farm, &spec);
     if (model_add(&farm->model, &spec, total) >= 0)
         farm->jobs_left--;
 }
@@ -100,7 +129,21 @@ static void start_engines(struct farm *farm)
     }
 }
 
-/* The engine that is ready first answers: a part of a chunk, a chunk, or a row of them. */
+/* An engine answers a part of a chunk, a chunk, or a row of them; a sub-hub, anything within. */
+static void answer(struct farm *farm, int number)
+{
+    const struct model_engine *engine = &farm->model.engines[number];
+    size_t c = engine->capacity > 1 ? (size_t)pick(farm, engine->count) : 0;
+    const struct model_job *job = &farm->model.jobs[engine->chunks[c].job];
+    uint64_t skip = engine->capacity > 1 ? pick(farm, engine->chunks[c].left) : 0;
+    uint64_t row = pick(farm, 2) == 0 ? engine->chunks[c].left : model_row(engine, c);
+    uint64_t count = pick(farm, 4) == 0 ? 1 + pick(farm, row - skip) : row - skip;
+    bool dropped = job->ended && !job->spec.open && pick(farm, 2) == 0;
+    double seconds = (double)count * farm->each[job->spec.kernel] / farm->speed[number];
+    model_answer_within(&farm->model, number, c, skip, count, dropped ? -1 : seconds);
+}
+
+/* The engine that is ready first answers. */
 static bool answer_next(struct farm *farm)
 {
     int first = -1;
@@ -109,16 +152,32 @@ static bool answer_next(struct farm *farm)
             first = e;
     if (first < 0)
         return false;
-    const struct model_engine *engine = &farm->model.engines[first];
-    const struct model_job *job = &farm->model.jobs[engine->chunks[0].job];
-    uint64_t row = pick(farm, 2) == 0 ? engine->chunks[0].left : model_row(engine, 0);
-    uint64_t count = pick(farm, 4) == 0 ? 1 + pick(farm, row) : row;
-    bool dropped = job->ended && !job->spec.open && pick(farm, 2) == 0;
-    double seconds = (double)count * farm->each[job->spec.kernel] / farm->speed[first];
     farm->now = farm->ready[first];
     farm->busy[first] = false;
-    model_answer(&farm->model, first, 0, count, dropped ? -1 : seconds);
+    if (farm->model.engines[first].count > 0) /* it may have given all back that was not running */
+        answer(farm, first);
     return true;
+}
+
+/* Engines that were asked for a row give some of it back, or nothing, sooner or later. */
+static void answer_recalls(struct farm *farm)
+{
+    for (int e = 0; e < farm->model.engine_count; e++) {
+        if (!farm->model.engines[e].asked || pick(farm, 3) > 0)
+            continue;
+        uint64_t most = model_can_return(&farm->model, e);
+        model_return(&farm->model, e, pick(farm, 4) == 0 ? pick(farm, most + 1) : most);
+    }
+}
+
+/* Engines come, are held, and are not. */
+static void change_engines(struct farm *farm)
+{
+    int number = (int)pick(farm, (uint64_t)farm->model.engine_count);
+    if (pick(farm, 16) == 0)
+        model_engine_add(&farm->model, number, 1 + (uint32_t)pick(farm, farm->capacity));
+    if (pick(farm, 16) == 0)
+        model_engine_hold(&farm->model, number, !farm->model.engines[number].held);
 }
 
 static void turn(struct farm *farm, bool *more)
@@ -128,16 +187,19 @@ static void turn(struct farm *farm, bool *more)
         add_job(farm);
     if (pick(farm, 64) == 0)
         model_cancel(&farm->model, (int)pick(farm, MODEL_JOBS));
-    if (pick(farm, 16) == 0)
-        model_engine_add(&farm->model, (int)pick(farm, (uint64_t)farm->model.engine_count));
+    change_engines(farm);
+    answer_recalls(farm);
     extend_jobs(farm);
     for (int number = 0; number < MODEL_JOBS; number++)
         model_reap(&farm->model, &farm->model.jobs[number]);
     model_drain(&farm->model);
+    model_recall(&farm->model, farm->now);
     start_engines(farm);
     *more = farm->jobs_left > 0;
     for (int number = 0; number < MODEL_JOBS; number++)
         *more |= farm->model.jobs[number].live;
+    for (int e = 0; e < farm->model.engine_count; e++)
+        *more |= farm->model.engines[e].asked;
 }
 
 static bool engines_are_missing(const struct farm *farm)
@@ -153,6 +215,7 @@ static void run_farm(struct farm *farm, uint64_t seed)
     bool more = true;
     model_init(&farm->model, 1 + (int)(seed % MODEL_ENGINES), seed);
     farm->now = 0;
+    farm->capacity = seed % 5 == 0 ? MODEL_CAPACITY : 1;
     farm->jobs_left = 1 + (int)pick(farm, RUN_JOBS);
     for (int k = 0; k < MODEL_KERNELS; k++)
         farm->each[k] = spread(farm, 1e-7, 0.1);
@@ -160,8 +223,10 @@ static void run_farm(struct farm *farm, uint64_t seed)
         farm->speed[e] = spread(farm, 0.1, 10);
         farm->busy[e] = false;
         if (seed % 4 != 0) /* in some runs they come one by one */
-            model_engine_add(&farm->model, e);
+            model_engine_add(&farm->model, e, 1 + (uint32_t)pick(farm, farm->capacity));
     }
+    if (seed % 3 == 0)
+        model_engine_last(&farm->model, (int)pick(farm, (uint64_t)farm->model.engine_count));
     while (farm->model.broken == NULL && (more || engines_are_missing(farm)))
         turn(farm, &more);
     for (int number = 0; number < MODEL_JOBS; number++)
@@ -238,7 +303,7 @@ static struct nv_sched *many(void)
     struct nv_sched *sched = nv_sched_new(MANY_ENGINES);
     assert_non_null(sched);
     for (int e = 0; e < MANY_ENGINES; e++)
-        nv_sched_engine_add(sched, e);
+        nv_sched_engine_add(sched, e, 1);
     return sched;
 }
 
@@ -295,11 +360,38 @@ static void a_million_tasks_for_half_of_the_engines(void **state)
     free(half);
 }
 
+/* A hub of many asks for longer chunks, or it could not answer all; long tasks go alone still. */
+static void many_engines_get_longer_chunks(void **state)
+{
+    static const struct {
+        double each;
+        uint64_t least, most;
+    } cases[] = {{1e-5, 5000, 7000}, {5e-3, 10, 12}, {20e-3, 1, 1}};
+    struct nv_set *all = nv_set_new(MANY_ENGINES);
+    (void)state;
+    for (size_t e = 0; e < MANY_ENGINES; e++)
+        nv_set_add(all, e);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct nv_sched *sched = many();
+        struct nv_send send;
+        nv_sched_add(sched, &(struct nv_job_spec){
+                                .count = (uint64_t)1 << 40, .max_chunk = 1 << 20, .engines = all});
+        assert_true(nv_sched_next(sched, &send));
+        assert_int_equal(send.count, 1);
+        assert_true(nv_sched_done(sched, send.engine, send.job, 0, 1, cases[i].each));
+        assert_true(nv_sched_next(sched, &send));
+        assert_in_range(send.count, cases[i].least, cases[i].most);
+        nv_sched_free(sched);
+    }
+    free(all);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(random_farms_keep_every_promise),
+        cmocka_unit_test_setup(random_farms_keep_every_promise, make_costs),
         cmocka_unit_test(a_million_tasks_on_ten_thousand_engines),
+        cmocka_unit_test(many_engines_get_longer_chunks),
         cmocka_unit_test(a_million_direct_tasks),
         cmocka_unit_test(a_million_tasks_for_half_of_the_engines),
     };

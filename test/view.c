@@ -151,8 +151,6 @@ static void wrong_lists_hub(nave *ctx)
     CHECK(nave_direct(ctx, (int[]){-1}, 1, &view) == NAVE_EENGINE);
     CHECK(nave_direct(ctx, (int[]){INT32_MAX}, 1, &view) == NAVE_EENGINE);
     CHECK(nave_direct(ctx, NULL, 3, &view) == NAVE_EINVAL);
-    if (ranks.size > 1)
-        CHECK(nave_direct(ctx, (int[]){0}, 1, &view) == NAVE_EENGINE);
     CHECK(nave_balanced(ctx, &(nave_policy){.engines = (int[]){first, first}, .engine_count = 2},
                         &view) == NAVE_EINVAL);
     CHECK(nave_balanced(ctx, &(nave_policy){.engines = (int[]){-7}, .engine_count = 1}, &view) ==
@@ -160,6 +158,33 @@ static void wrong_lists_hub(nave *ctx)
     CHECK(nave_balanced(ctx, &(nave_policy){.engine_count = 1}, &view) == NAVE_EINVAL);
     CHECK(view == (nave_view *)&ranks);
     nave_view_free(NULL);
+}
+
+/* Rank 0 only schedules: it is no engine. */
+static void idle_hub(nave *ctx)
+{
+    nave_view *all;
+    nave_future *future;
+    CHECK(nave_engine_count(ctx) == (ranks.size > 1 ? ranks.size - 1 : 1));
+    if (ranks.size > 1)
+        CHECK(nave_direct(ctx, (int[]){0}, 1, &all) == NAVE_EENGINE);
+    NEED_OK(nave_direct(ctx, NULL, 0, &all));
+    NEED_OK(nave_apply(all, "tell", &(int){7}, sizeof(int), sizeof(struct told), &future));
+    for (int j = 0; j < nave_engine_count(ctx); j++) {
+        struct told told;
+        const void *data;
+        NEED_OK(nave_result(future, (size_t)j, &data, NULL));
+        memcpy(&told, data, sizeof told);
+        NEED(told.engine == j + (ranks.size > 1) && told.value == 7);
+    }
+}
+
+static void test_idle_hub(void **state)
+{
+    nave_options idle = opt;
+    (void)state;
+    idle.idle_hub = 1;
+    ranks_farm(&idle, idle_hub);
 }
 
 static void test_wrong_lists(void **state)
@@ -285,14 +310,14 @@ static void together_hub(nave *ctx)
     nave_future *future;
     int sum = 0;
     NEED_OK(nave_direct(ctx, NULL, 0, &all));
-    for (int j = 0; j < ranks_engines(); j++)
-        sum += ranks_engine(j);
+    for (int r = 1; r < ranks.size; r++)
+        sum += r;
     for (int i = 0; i < 20; i++) {
         const void *data;
         int got;
         NEED_OK(nave_apply(all, "together", NULL, 0, sizeof(int), &future));
         NEED_OK(nave_wait(future, -1));
-        NEED_OK(nave_result(future, (size_t)(i % ranks_engines()), &data, NULL));
+        NEED_OK(nave_result(future, (size_t)(i % nave_engine_count(ctx)), &data, NULL));
         memcpy(&got, data, sizeof got);
         NEED(got == sum);
         nave_future_free(future);
@@ -303,7 +328,9 @@ static void test_kernels_that_use_mpi(void **state)
 {
     (void)state;
     MPI_Comm_split(MPI_COMM_WORLD, ranks.rank > 0, 0, &engines_comm);
-    ranks_farm(&opt, together_hub);
+    nave_options idle = opt;
+    idle.idle_hub = 1;
+    ranks_farm(&idle, together_hub);
     MPI_Comm_free(&engines_comm);
 }
 
@@ -343,6 +370,7 @@ int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_direct),
+        cmocka_unit_test(test_idle_hub),
         cmocka_unit_test(test_wrong_lists),
         cmocka_unit_test(test_wrong_arguments),
         cmocka_unit_test(test_policies),

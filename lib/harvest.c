@@ -1,0 +1,430 @@
+/* harvest - what engines answer goes where the future wants it: results, failures, spawned tasks.
+ * SPDX-License-Identifier: BSD-3-Clause */
+#include "future.h"
+#include "stream.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void finish(nave_future *future, uint64_t index, enum nave_task_state state)
+{
+    nv_ledger_finish(&future->ledger, index, state, nv_future_keeps(future));
+}
+
+static void fail(nave_future *future, uint64_t index, int engine, int code, const char *message)
+{
+    nv_ledger_blame(&future->ledger, index, engine, code, message, strlen(message));
+    finish(future, index, NAVE_FAILED);
+}
+
+/* Finds the place of a result, entry->data.  False, with the reason, when it has none. */
+static bool place_for(nave_future *future, uint64_t index, size_t size, struct nv_entry *entry,
+                      const char **why)
+{
+    struct nv_output *output = &future->output;
+    size_t from, to;
+    switch (output->kind) {
+    case NV_OUT_ARRAY:
+        *why = "the result is larger than out_size";
+        entry->data = output->base + index * output->size;
+        return size <= output->size;
+    case NV_OUT_PARTS:
+        from = nv_future_part(output->n, index, future->view->count);
+        to = nv_future_part(output->n, index + 1, future->view->count);
+        *why = "the object is not of the size of its block";
+        entry->data = output->base + from * output->size;
+        return size == (to - from) * output->size;
+    default:
+        *why = "there is no memory for the result on the hub";
+        if (future->single && size <= sizeof future->small) {
+            entry->data = size > 0 ? future->small : NULL;
+            return true;
+        }
+        entry->data = size > 0 ? malloc(size) : NULL;
+        entry->owned = entry->data != NULL;
+        return size == 0 || entry->data != NULL;
+    }
+}
+
+/* Whether what a succeeded task returned is wanted. */
+static bool wanted(const nave_future *future)
+{
+    return !future->cancelled && !future->orphan &&
+           !(future->input.kind == NV_IN_SOURCE && future->view->policy.discard);
+}
+
+/* A result that is being received. */
+struct receiving {
+    nave_future *future;
+    uint64_t index;
+    bool kept;
+    void *sum; /* a part of a reduction, to be added up and freed */
+};
+
+static int add_up(nave_future *future, uint64_t index, const void *data);
+
+static void received(void *arg)
+{
+    struct receiving *receiving = arg;
+    nave_future *future = receiving->future;
+    future->receiving--;
+    if (receiving->sum != NULL && !future->cancelled)
+        add_up(future, receiving->index, receiving->sum);
+    free(receiving->sum);
+    if (receiving->kept) {
+        finish(future, receiving->index, NAVE_SUCCEEDED);
+        nv_future_allow(future);
+    }
+    free(receiving);
+    nv_future_check(future);
+}
+
+/* Receives a large result to its place, or lets it go by (to NULL). */
+static int receive_to(nave_future *future, int engine, uint64_t index, void *to, size_t size,
+                      bool sum)
+{
+    struct receiving *receiving = malloc(sizeof *receiving);
+    if (receiving == NULL)
+        return nv_error_set(&future->hub->ctx->error, NAVE_ENOMEM, "no memory for a result");
+    *receiving = (struct receiving){future, index, to != NULL, sum ? to : NULL};
+    future->receiving++;
+    return nv_comm_receive(future->hub->ctx->comm, engine, NV_TO_HUB, to, size, received,
+                           receiving);
+}
+
+static struct nv_entry *entry_of(nave_future *future, uint64_t index, int engine, double started,
+                                 double ended)
+{
+    struct nv_entry *entry = nv_ledger_look(&future->ledger, index);
+    assert(entry != NULL);
+    if (future->input.kind != NV_IN_SOURCE)
+        entry->submitted = future->submitted;
+    entry->engine = engine;
+    entry->started = started;
+    entry->ended = ended;
+    return entry;
+}
+
+/* One good result whose bytes are here (data), or come by a transfer (bulk). */
+static int take_good(nave_future *future, int engine, uint64_t index, struct nv_entry *entry,
+                     const void *data, size_t size, bool bulk)
+{
+    const char *why;
+    bool placed = false;
+    entry->size = size;
+    if (!wanted(future)) {
+        finish(future, index, future->cancelled ? NAVE_CANCELLED : NAVE_SUCCEEDED);
+    } else {
+        placed = place_for(future, index, size, entry, &why);
+        if (!placed)
+            fail(future, index, engine, NAVE_ESIZE, why);
+    }
+    if (bulk)
+        return receive_to(future, engine, index, placed ? entry->data : NULL, size, false);
+    if (placed && size > 0)
+        memcpy(entry->data, data, size);
+    if (placed)
+        finish(future, index, NAVE_SUCCEEDED);
+    return NAVE_OK;
+}
+
+static bool answered(nave_future *future, int engine, uint64_t first, uint64_t count,
+                     double seconds)
+{
+    struct nv_sched *sched = future->hub->sched;
+    if (first + count > future->count)
+        return false;
+    if (future->order == NULL)
+        return nv_sched_done(sched, engine, future->job, first, count, seconds);
+    for (uint64_t i = first; i < first + count; i++)
+        if (!nv_sched_done(sched, engine, future->job, future->place[i], 1,
+                           seconds / (double)count))
+            return false;
+    return true;
+}
+
+static int not_asked(const nave_future *future, int engine)
+{
+    return nv_error_set(&future->hub->ctx->error, NAVE_EWIRE,
+                        "rank %d answered tasks that it did not have", engine);
+}
+
+/* Whether a row of results needs no look at each: they go to the caller's array, or have no bytes.
+ */
+static bool row_is_plain(const nave_future *future, size_t size)
+{
+    if (!wanted(future) || future->output.kind == NV_OUT_PARTS)
+        return false;
+    return size == 0 || (future->output.kind == NV_OUT_ARRAY && size == future->output.size);
+}
+
+static void take_plain(nave_future *future, int engine, const struct nv_item *item)
+{
+    const struct nv_results *row = &item->results;
+    bool source = future->input.kind == NV_IN_SOURCE;
+    struct nv_good good = {.first = row->first,
+                           .count = row->count,
+                           .engine = engine,
+                           .submitted = source ? -1 : future->submitted,
+                           .started = row->started,
+                           .nanoseconds = item->nanoseconds,
+                           .size = (size_t)row->size,
+                           .stride = future->output.size,
+                           .keep = nv_future_keeps(future)};
+    if (row->size > 0 && future->output.kind == NV_OUT_ARRAY) {
+        good.data = future->output.base + row->first * future->output.size;
+        memcpy(good.data, item->data, item->data_size);
+    }
+    nv_ledger_finish_row(&future->ledger, &good);
+}
+
+static int take_each(nave_future *future, int engine, const struct nv_item *item)
+{
+    const struct nv_results *row = &item->results;
+    double started = row->started;
+    int rc = NAVE_OK;
+    for (uint32_t i = 0; i < row->count && rc == NAVE_OK; i++) {
+        double ended = started + item->nanoseconds[i] * 1e-9;
+        uint64_t index = row->first + i;
+        struct nv_entry *entry = entry_of(future, index, engine, started, ended);
+        rc = take_good(future, engine, index, entry, (const char *)item->data + i * row->size,
+                       (size_t)row->size, false);
+        started = ended;
+    }
+    return rc;
+}
+
+/* The hub adds up what the engine beside it has computed. */
+static int add_up(nave_future *future, uint64_t index, const void *data)
+{
+    void *room;
+    if (future->partial == NULL) {
+        struct nv_fold fold = *future->fold;
+        fold.type_made = false; /* the caller of the reduction has the type */
+        future->partial = nv_partial_new(future->job, &fold, false);
+    }
+    room = future->partial != NULL ? nv_partial_begin(future->partial, index) : NULL;
+    if (room == NULL)
+        return nv_error_set(&future->hub->ctx->error, NAVE_ENOMEM, "no memory for a reduction");
+    memcpy(room, data, nv_fold_size(future->fold));
+    return nv_partial_end(future->partial, index);
+}
+
+static int add_up_row(nave_future *future, int engine, const struct nv_item *item)
+{
+    const struct nv_results *row = &item->results;
+    int rc = NAVE_OK;
+    if (!nv_future_adds_up(future, engine) || future->cancelled)
+        return NAVE_OK;
+    if (row->size != nv_fold_size(future->fold))
+        return not_asked(future, engine);
+    for (uint32_t i = 0; i < row->count && rc == NAVE_OK; i++)
+        rc = add_up(future, row->first + i, (const char *)item->data + i * row->size);
+    return rc;
+}
+
+static void ran_on(nave_future *future, int engine)
+{
+    nave_future *eldest = future->parent != NULL ? future->parent : future;
+    if (eldest->used != NULL && engine >= 0 && engine < future->hub->ctx->size)
+        nv_set_add(eldest->used, (size_t)engine);
+}
+
+int nv_future_answered(nave_future *future, int source, const struct nv_item *item)
+{
+    uint64_t total = 0;
+    bool known;
+    if (item->kind == NV_DROPPED) {
+        known = answered(future, source, item->control.first, item->control.count, -1);
+    } else if (item->kind == NV_RESULT) {
+        const struct nv_result *result = &item->result;
+        known = result->flags & NV_STRAY ||
+                answered(future, source, result->index, 1, result->ended - result->started);
+    } else {
+        const struct nv_results *row = &item->results;
+        for (uint32_t i = 0; i < row->count; i++)
+            total += item->nanoseconds[i];
+        known = !(row->flags & NV_BULK) &&
+                answered(future, source, row->first, row->count, (double)total * 1e-9);
+    }
+    return known ? NAVE_OK : not_asked(future, source);
+}
+
+static int take_row(nave_future *future, int source, const struct nv_item *item)
+{
+    const struct nv_results *row = &item->results;
+    int rc = nv_future_answered(future, source, item);
+    if (rc != NAVE_OK)
+        return rc;
+    ran_on(future, row->engine);
+    rc = add_up_row(future, source, item);
+    if (rc != NAVE_OK)
+        return rc;
+    if (!nv_future_adds_up(future, source) && !row_is_plain(future, (size_t)row->size))
+        return take_each(future, row->engine, item);
+    take_plain(future, row->engine, item);
+    return NAVE_OK;
+}
+
+/* Of one result, large or not, of the engine beside the hub. */
+static int add_up_single(nave_future *future, const struct nv_item *item)
+{
+    const struct nv_result *result = &item->result;
+    static const char why[] = "nave_output() cannot be used in nave_map_reduce()";
+    bool fits = result->size == nv_fold_size(future->fold);
+    bool bulk = (result->flags & NV_BULK) != 0;
+    void *data = fits && bulk ? malloc((size_t)result->size) : NULL;
+    int rc = NAVE_OK;
+    if (!fits)
+        fail(future, result->index, 0, NAVE_ESIZE, why);
+    else if (bulk && data == NULL)
+        fail(future, result->index, 0, NAVE_ENOMEM, "no memory for a result on the hub");
+    if (bulk)
+        return receive_to(future, 0, result->index, data, (size_t)result->size, data != NULL);
+    if (fits && !future->cancelled)
+        rc = add_up(future, result->index, item->data);
+    if (fits)
+        finish(future, result->index, NAVE_SUCCEEDED);
+    return rc;
+}
+
+/* A spawned task has failed: one that nobody waits for, or one that was given to another engine. */
+static void take_stray(nave_future *future, const struct nv_item *item)
+{
+    nave_future *eldest = future->parent != NULL ? future->parent : future;
+    uint64_t index = future->parent != NULL ? future->root : item->result.index;
+    nv_ledger_stray(&eldest->ledger, index, item->result.engine, item->result.code, item->extra,
+                    item->result.message_size);
+}
+
+/* What came of one task; the scheduler has heard of it. */
+static int settle_single(nave_future *future, int source, const struct nv_item *item)
+{
+    const struct nv_result *result = &item->result;
+    struct nv_entry *entry;
+    ran_on(future, result->engine);
+    if (result->code != 0 && future->parent != NULL) {
+        take_stray(future, item);
+        finish(future, result->index, NAVE_SUCCEEDED);
+        return NAVE_OK;
+    }
+    if (result->code == 0 && nv_future_adds_up(future, source))
+        return add_up_single(future, item);
+    entry = entry_of(future, result->index, result->engine, result->started, result->ended);
+    if (result->code == 0)
+        return take_good(future, source, result->index, entry, item->data, (size_t)result->size,
+                         (result->flags & NV_BULK) != 0);
+    nv_ledger_blame(&future->ledger, result->index, result->engine, result->code, item->extra,
+                    result->message_size);
+    finish(future, result->index, NAVE_FAILED);
+    return NAVE_OK;
+}
+
+static int take_single(nave_future *future, int source, const struct nv_item *item)
+{
+    int rc = nv_future_answered(future, source, item);
+    if (rc != NAVE_OK || !(item->result.flags & NV_STRAY))
+        return rc == NAVE_OK ? settle_single(future, source, item) : rc;
+    take_stray(future, item);
+    return NAVE_OK;
+}
+
+int nv_future_single(nave_future *future, int source, const struct nv_item *item)
+{
+    int rc = NAVE_OK;
+    if (item->result.flags & NV_STRAY)
+        take_stray(future, item);
+    else
+        rc = settle_single(future, source, item);
+    nv_future_check(future);
+    return rc;
+}
+
+int nv_future_good(nave_future *future, int engine, double started, double ended, const void *data,
+                   size_t size)
+{
+    struct nv_entry *entry = entry_of(future, 0, engine, started, ended);
+    int rc = take_good(future, engine, 0, entry, data, size, false);
+    nv_future_check(future);
+    return rc;
+}
+
+void nv_future_drop(nave_future *future, uint64_t first, uint64_t count)
+{
+    for (uint64_t i = 0; i < count; i++)
+        if (nv_ledger_entry(&future->ledger, first + i) != NULL)
+            finish(future, first + i, NAVE_CANCELLED);
+}
+
+static int take_dropped(nave_future *future, int source, const struct nv_item *item)
+{
+    const struct nv_control *control = &item->control;
+    int rc = nv_future_answered(future, source, item);
+    if (rc == NAVE_OK)
+        nv_future_drop(future, control->first, control->count);
+    return rc;
+}
+
+/* Spawned tasks that an engine gives away become a future of their own, which nobody sees. */
+int nv_future_surplus(nave_future *future, const struct nv_item *item)
+{
+    nave_future *eldest = future->parent != NULL ? future->parent : future;
+    struct nv_hub *hub = future->hub;
+    nave_future *child;
+    struct nv_future_spec spec = {.view = future->view,
+                                  .input = {.kind = NV_IN_ARRAY, .size = (size_t)item->run.in_size},
+                                  .output = {.kind = NV_OUT_KEEP, .size = future->output.size},
+                                  .count = item->run.count,
+                                  .flags = NV_CHILD | (future->flags & NV_FOLD),
+                                  .blocking = true,
+                                  .extra = eldest->extra,
+                                  .extra_size = eldest->extra_size,
+                                  .fold = future->fold,
+                                  .parent = eldest,
+                                  .root = future->parent != NULL ? future->root
+                                          : future->single       ? 0
+                                                                 : item->run.root};
+    const struct nv_set *engines = item->run.kernel < hub->ctx->kernels.count
+                                       ? nv_view_engines(future->view, item->run.kernel)
+                                       : NULL;
+    int rc;
+    if (eldest->cancelled)
+        return NAVE_OK;
+    spec.input.owned = malloc(item->data_size + 1);
+    if (spec.input.owned == NULL || engines == NULL || engines->count == 0) {
+        free(spec.input.owned);
+        return nv_error_set(&hub->ctx->error, NAVE_ENOMEM, "no memory for spawned tasks");
+    }
+    spec.input.base = spec.input.owned;
+    if (item->data_size > 0)
+        memcpy(spec.input.owned, item->data, item->data_size);
+    rc = nv_future_begin_with(&spec, item->run.kernel, engines, &child);
+    if (rc == NAVE_OK) {
+        eldest->children++;
+        child->orphan = true;
+    }
+    return rc;
+}
+
+int nv_future_take(nave_future *future, int source, const struct nv_item *item)
+{
+    int rc = NAVE_OK;
+    if (future->input.kind == NV_IN_STREAM)
+        return nv_stream_take(future->input.stream, source, item);
+    if (item->kind == NV_RESULTS)
+        rc = take_row(future, source, item);
+    else if (item->kind == NV_RESULT)
+        rc = take_single(future, source, item);
+    else if (item->kind == NV_SURPLUS)
+        rc = nv_future_surplus(future, item);
+    else if (item->kind == NV_GREW)
+        (future->parent != NULL ? future->parent : future)->grown += item->control.count;
+    else
+        rc = take_dropped(future, source, item);
+    if (rc == NAVE_OK) {
+        nv_future_allow(future);
+        nv_future_check(future);
+    }
+    return rc;
+}
