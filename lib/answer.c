@@ -12,6 +12,7 @@ void nv_answers_init(struct nv_answers *answers, struct nv_comm *comm, int rank,
     answers->row.head.count = 0;
     answers->row.base = 0;
     answers->row.timed = 0;
+    answers->last.count = 0;
 }
 
 void nv_answers_release(struct nv_answers *answers)
@@ -45,18 +46,42 @@ static int frame_for(struct nv_answers *answers, size_t size)
     return NAVE_OK;
 }
 
+/* The hub knows the job and the size from the row before. */
+static int add_short(struct nv_answers *answers)
+{
+    struct nv_row *row = &answers->row;
+    int rc = frame_for(answers, nv_frame_good_size(&row->head));
+    if (rc == NAVE_OK)
+        nv_frame_add_good(answers->frame, &row->head, row->nanoseconds, row->data + row->base);
+    return rc;
+}
+
+static int add_long(struct nv_answers *answers)
+{
+    struct nv_row *row = &answers->row;
+    int rc = frame_for(answers, nv_frame_results_size(&row->head));
+    if (rc == NAVE_OK)
+        nv_frame_add_results(answers->frame, &row->head, row->nanoseconds, row->data + row->base);
+    if (answers->to == 0)
+        answers->last = row->head;
+    return rc;
+}
+
 static int row_flush(struct nv_answers *answers)
 {
     struct nv_row *row = &answers->row;
     int rc;
     if (row->head.count == 0)
         return NAVE_OK;
-    rc = frame_for(answers, nv_frame_results_size(&row->head));
-    if (rc != NAVE_OK)
-        return rc;
     for (uint32_t i = row->timed; i < row->head.count; i++)
         row->nanoseconds[i] = 0;
-    nv_frame_add_results(answers->frame, &row->head, row->nanoseconds, row->data + row->base);
+    if (answers->to == 0 && answers->last.count > 0 && answers->last.job == row->head.job &&
+        answers->last.size == row->head.size)
+        rc = add_short(answers);
+    else
+        rc = add_long(answers);
+    if (rc != NAVE_OK)
+        return rc;
     row->base += row->head.count * row->head.size;
     row->head.first += row->head.count;
     row->head.count = 0;

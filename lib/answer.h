@@ -29,6 +29,7 @@ struct nv_answers {
     int rank;               /* of the engine */
     int to;                 /* whom the frame is for */
     struct nv_frame *frame; /* NULL: none yet */
+    struct nv_results last; /* sent to the hub last; count 0: none */
     struct nv_row row;
 };
 

@@ -42,6 +42,7 @@ struct nv_engine {
     struct nv_objects objects;
     struct lot *first, **end;
     struct lot *spare; /* small ones */
+    struct nv_run last; /* from the hub, for NV_MORE; count 0: none */
     struct nv_partial *partials;
     double now;      /* when the clock was read last */
     double sent;     /* when a frame went last */
@@ -702,6 +703,22 @@ static int receive_run(struct nv_engine *engine, int source, const struct nv_ite
     return bulk ? receive_large(engine, lot, item->data_size) : NAVE_OK;
 }
 
+/* The hub sends some more of the tasks it sent last. */
+static int receive_more(struct nv_engine *engine, int source, const struct nv_item *item)
+{
+    struct nv_item whole = *item;
+    whole.kind = NV_RUN;
+    whole.run = engine->last;
+    whole.run.first = item->run.first;
+    whole.run.count = item->run.count;
+    whole.extra = "";
+    whole.data_size = (size_t)(engine->last.flags & NV_SHARED ? 1 : item->run.count) *
+                      (size_t)engine->last.in_size;
+    if (source != 0 || engine->last.count == 0 || whole.data_size > item->data_size)
+        return nv_error_set(engine->spec.error, NAVE_EWIRE, "a damaged run from rank %d", source);
+    return receive_run(engine, source, &whole);
+}
+
 /* The tasks of a job, or (count) a row of them.  Of several rows in one lot only those that meet are
  * dropped; the others run, and their results are not wanted. */
 static void cancel(struct nv_engine *engine, int source, const struct nv_control *control)
@@ -802,7 +819,11 @@ static int receive_item(struct nv_engine *engine, int source, const struct nv_it
 {
     switch (item->kind) {
     case NV_RUN:
+        if (source == 0)
+            engine->last = item->run;
         return receive_run(engine, source, item);
+    case NV_MORE:
+        return receive_more(engine, source, item);
     case NV_CANCEL:
         cancel(engine, source, &item->control);
         return NAVE_OK;

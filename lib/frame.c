@@ -5,8 +5,9 @@
 #include <string.h>
 
 struct head {
-    uint32_t kind, unused;
-    uint64_t size;
+    uint16_t kind, count; /* count, first: of the short forms */
+    uint32_t size;
+    uint64_t first;
 };
 
 /* The up to three variable parts behind an item's fixed part, each padded to NV_ALIGN. */
@@ -27,7 +28,7 @@ static bool add(struct nv_frame *frame, enum nv_item_kind kind, const void *fixe
     }
     if (size > NV_FRAME_ROOM - frame->size)
         return false;
-    memcpy(at, &(struct head){.kind = kind, .size = size}, sizeof(struct head));
+    memcpy(at, &(struct head){.kind = (uint16_t)kind, .size = (uint32_t)size}, sizeof(struct head));
     at += sizeof(struct head);
     memcpy(at, fixed, fixed_size);
     at += nv_align(fixed_size);
@@ -122,6 +123,56 @@ bool nv_frame_add_control(struct nv_frame *frame, enum nv_item_kind kind,
     return add(frame, kind, control, sizeof *control, &part, 1);
 }
 
+/* ---------------------------------------------------------------------------------- short forms */
+
+size_t nv_frame_more_size(size_t size)
+{
+    return item_size(0, size, 0);
+}
+
+/* The time and the nanoseconds stand together: they fit one line of a single result. */
+static size_t times_size(uint32_t count)
+{
+    return sizeof(double) + count * sizeof(uint32_t);
+}
+
+size_t nv_frame_good_size(const struct nv_results *results)
+{
+    return item_size(0, times_size(results->count), (size_t)(results->count * results->size));
+}
+
+bool nv_frame_add_more(struct nv_frame *frame, const struct nv_run *run, const void *data,
+                       size_t size)
+{
+    size_t whole = nv_frame_more_size(size);
+    unsigned char *at = frame->data + frame->size;
+    struct head head = {NV_MORE, (uint16_t)run->count, (uint32_t)whole, run->first};
+    if (whole > NV_FRAME_ROOM - frame->size)
+        return false;
+    memcpy(at, &head, sizeof head);
+    if (size > 0)
+        memcpy(at + sizeof head, data, size);
+    frame->size += whole;
+    return true;
+}
+
+bool nv_frame_add_good(struct nv_frame *frame, const struct nv_results *results,
+                       const uint32_t *nanoseconds, const void *data)
+{
+    size_t whole = nv_frame_good_size(results), times = times_size(results->count);
+    unsigned char *at = frame->data + frame->size;
+    struct head head = {NV_GOOD, (uint16_t)results->count, (uint32_t)whole, results->first};
+    if (whole > NV_FRAME_ROOM - frame->size)
+        return false;
+    memcpy(at, &head, sizeof head);
+    memcpy(at + sizeof head, &results->started, sizeof(double));
+    memcpy(at + sizeof head + sizeof(double), nanoseconds, times - sizeof(double));
+    if (results->size > 0)
+        memcpy(at + sizeof head + nv_align(times), data, results->count * results->size);
+    frame->size += whole;
+    return true;
+}
+
 /* ------------------------------------------------------------------------------------- decoding */
 
 /* Reads within one item; `ok` turns false at the first step beyond its end. */
@@ -192,6 +243,31 @@ static void decode_result(struct cursor *cursor, struct nv_item *item)
         item->data = take(cursor, item->data_size);
 }
 
+static void decode_more(struct cursor *cursor, const struct head *head, struct nv_item *item)
+{
+    item->run.first = head->first;
+    item->run.count = head->count;
+    item->data_size = cursor->left;
+    item->data = take(cursor, cursor->left);
+    if (head->count == 0 || head->first > UINT64_MAX - head->count)
+        cursor->ok = false;
+}
+
+static void decode_good(struct cursor *cursor, const struct head *head, struct nv_item *item)
+{
+    const unsigned char *times = take(cursor, times_size(head->count));
+    item->results.first = head->first;
+    item->results.count = head->count;
+    if (!cursor->ok || head->count == 0 || head->first > UINT64_MAX - head->count) {
+        cursor->ok = false;
+        return;
+    }
+    memcpy(&item->results.started, times, sizeof(double));
+    item->nanoseconds = (const uint32_t *)(const void *)(times + sizeof(double));
+    item->data_size = cursor->left;
+    item->data = take(cursor, cursor->left);
+}
+
 static void decode_control(struct cursor *cursor, struct nv_item *item)
 {
     take_fixed(cursor, &item->control, sizeof item->control);
@@ -201,9 +277,15 @@ static void decode_control(struct cursor *cursor, struct nv_item *item)
         item->extra = take(cursor, item->control.list_size * sizeof(int32_t));
 }
 
-static void decode(struct cursor *cursor, struct nv_item *item)
+static void decode(struct cursor *cursor, const struct head *head, struct nv_item *item)
 {
     switch (item->kind) {
+    case NV_MORE:
+        decode_more(cursor, head, item);
+        break;
+    case NV_GOOD:
+        decode_good(cursor, head, item);
+        break;
     case NV_RUN:
     case NV_SURPLUS:
         decode_run(cursor, item);
@@ -250,7 +332,7 @@ int nv_frame_next(struct nv_reader *reader, struct nv_item *item)
     item->kind = (enum nv_item_kind)head.kind;
     cursor = (struct cursor){reader->data + reader->at + sizeof head,
                              (size_t)head.size - sizeof head, true};
-    decode(&cursor, item);
+    decode(&cursor, &head, item);
     if (!cursor.ok || cursor.left > 0)
         return -1;
     reader->at += (size_t)head.size;

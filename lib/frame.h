@@ -1,7 +1,7 @@
 /* frame - the messages between ranks: pure encoding and decoding, no MPI.
  *
- * A frame is a row of items; each starts at a multiple of NV_ALIGN with a head {kind, size}, where
- * size counts the whole item and is a multiple of NV_ALIGN too.  Integers are in the machine's own
+ * A frame is a row of items; each starts at a multiple of NV_ALIGN with a head {kind, count, size,
+ * first}, where size counts the whole item and is a multiple of NV_ALIGN too.  Integers are in the machine's own
  * order: nave_open() has compared it over the ranks.
  *
  * Invariant: whatever bytes a reader is given, nv_frame_next() never points outside of them, and
@@ -19,6 +19,7 @@ enum {
     NV_FRAME_ROOM = 64 * 1024,     /* bytes in a frame at most */
     NV_INLINE_MAX = 16 * 1024,     /* one input or result up to here travels within the frame */
     NV_RUN_INLINE_MAX = 32 * 1024, /* the inputs of one run likewise */
+    NV_MORE_MAX = 65535,           /* tasks of a short item */
     NV_MESSAGE_MAX = 1024,         /* bytes of a failure's message */
     NV_EXTRA_MAX = 16 * 1024,      /* bytes of a run's extra part */
 };
@@ -30,9 +31,11 @@ enum nv_item_kind {
     NV_REDUCE,   /*   reduction: all are ready, enter it; list: the ranks, none: all */
     NV_DROP,     /*   reduction: forget the partial sums */
     NV_CLOSE,    /*   the hub closes; value: the status for nave_serve() */
+    NV_MORE,     /*   as the NV_RUN before from this sender, but for `first` and `count` */
     NV_RECALL,   /*   give back those of a row of tasks that have not started */
     NV_WANT,     /*   others have no work: give away spawned tasks */
     NV_RESULTS,  /* engine to hub: a row of tasks that succeeded, with results of one size */
+    NV_GOOD,     /*   as the NV_RESULTS before from this sender, but for first, count, started */
     NV_RESULT,   /*   one task: failed, or with a result of another size than asked for */
     NV_DROPPED,  /*   a row of tasks that were cancelled before they started */
     NV_READY,    /*   reduction: nothing of this engine is under way any more */
@@ -132,6 +135,16 @@ bool nv_frame_add_result(struct nv_frame *frame, const struct nv_result *result,
                          const char *message, const void *data);
 bool nv_frame_add_control(struct nv_frame *frame, enum nv_item_kind kind,
                           const struct nv_control *control, const int32_t *list);
+
+/* Short forms for rows that are like the one before; count at most NV_MORE_MAX, size as by the two
+ * functions above it.  Of NV_MORE the item has run.first, run.count, and the padded data; of NV_GOOD
+ * results.first, .count, .started, the nanoseconds, and the padded data. */
+size_t nv_frame_more_size(size_t size);
+size_t nv_frame_good_size(const struct nv_results *results);
+bool nv_frame_add_more(struct nv_frame *frame, const struct nv_run *run, const void *data,
+                       size_t size);
+bool nv_frame_add_good(struct nv_frame *frame, const struct nv_results *results,
+                       const uint32_t *nanoseconds, const void *data);
 
 /* The next item: 1; 0 at the end; -1 when the bytes are no frame.  `reader->data` must be aligned
  * to NV_ALIGN; the item points into it. */

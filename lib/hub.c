@@ -23,10 +23,13 @@ int nv_hub_new(nave *ctx, struct nv_hub **out)
     hub->hosts = calloc(ranks, sizeof *hub->hosts);
     hub->frames = calloc(ranks, sizeof(struct nv_frame *));
     hub->filled = calloc(ranks, sizeof *hub->filled);
+    hub->last_runs = calloc(ranks, sizeof *hub->last_runs);
+    hub->last_results = calloc(ranks, sizeof *hub->last_results);
     hub->pools = calloc(ranks, sizeof *hub->pools);
     hub->wanted = calloc(ranks, sizeof *hub->wanted);
     if (hub->sched == NULL || hub->engines == NULL || hub->hosts == NULL || hub->frames == NULL ||
-        hub->filled == NULL || hub->pools == NULL || hub->wanted == NULL)
+        hub->filled == NULL || hub->last_runs == NULL || hub->last_results == NULL ||
+        hub->pools == NULL || hub->wanted == NULL)
         return nv_error_set(&ctx->error, NAVE_ENOMEM, "no memory for the hub");
     for (size_t r = ctx->hub_works ? 0 : 1; r < ranks; r++) {
         nv_set_add(hub->engines, r);
@@ -55,6 +58,8 @@ void nv_hub_free(struct nv_hub *hub)
     free(hub->hosts);
     free(hub->frames);
     free(hub->filled);
+    free(hub->last_runs);
+    free(hub->last_results);
     free(hub->pools);
     free(hub->wanted);
     nv_holders_release(&hub->holders);
@@ -76,6 +81,14 @@ int nv_hub_check(nave *ctx)
     if (!ctx->usable)
         return nv_error_set(&ctx->error, NAVE_ESTATE, "the context is not open");
     return NAVE_OK;
+}
+
+void nv_hub_heard(struct nv_hub *hub, double time)
+{
+    if (time <= hub->heard)
+        return;
+    hub->heard = time;
+    nv_sched_time(hub->sched, time);
 }
 
 const struct nv_set *nv_hub_holders(struct nv_hub *hub, const char *name)
@@ -118,20 +131,49 @@ static int frame_for(struct nv_hub *hub, int engine, size_t size)
     return rc;
 }
 
+/* Whether the engine can take the run for one more like the one before. */
+static bool is_like(const struct nv_run *run, const struct nv_run *last)
+{
+    return last->count > 0 && run->job == last->job && run->kernel == last->kernel &&
+           run->in_size == last->in_size && run->out_size == last->out_size &&
+           run->flags == last->flags && run->parent == last->parent && run->root == last->root &&
+           run->count <= NV_MORE_MAX && run->extra_size == 0;
+}
+
+static int add_inline(struct nv_hub *hub, int engine, const struct nv_run *run, const void *extra,
+                      const void *data, size_t size)
+{
+    struct nv_run *last = &hub->last_runs[engine];
+    int rc;
+    if (is_like(run, last)) {
+        rc = frame_for(hub, engine, nv_frame_more_size(size));
+        if (rc == NAVE_OK)
+            nv_frame_add_more(hub->frames[engine], run, data, size);
+        return rc;
+    }
+    rc = frame_for(hub, engine, nv_frame_run_size(run));
+    if (rc == NAVE_OK)
+        nv_frame_add_run(hub->frames[engine], NV_RUN, run, extra, data);
+    *last = *run;
+    if (run->extra_size > 0)
+        last->count = 0;
+    return rc;
+}
+
 int nv_hub_run(struct nv_hub *hub, int engine, struct nv_run *run, const void *extra,
                const void *data, size_t size, nv_comm_done *done, void *arg, bool *bulk)
 {
     int rc;
     *bulk = size > NV_RUN_INLINE_MAX;
-    if (*bulk)
-        run->flags |= NV_BULK;
+    if (!*bulk)
+        return add_inline(hub, engine, run, extra, data, size);
+    run->flags |= NV_BULK;
+    hub->last_runs[engine].count = 0;
     rc = frame_for(hub, engine, nv_frame_run_size(run));
     if (rc != NAVE_OK)
         return rc;
     nv_frame_add_run(hub->frames[engine], NV_RUN, run, extra, data);
-    if (*bulk)
-        rc = nv_comm_send(hub->ctx->comm, engine, NV_TO_ENGINE, data, size, done, arg);
-    return rc;
+    return nv_comm_send(hub->ctx->comm, engine, NV_TO_ENGINE, data, size, done, arg);
 }
 
 int nv_hub_flush(struct nv_hub *hub)
@@ -230,13 +272,36 @@ static int take_item(struct nv_hub *hub, int source, const struct nv_item *item)
     return nv_future_take(future, source, item);
 }
 
+/* A short row of results is written out as the long form; a long one is remembered.  False: the row
+ * is not as the one before said. */
+static bool complete_row(struct nv_hub *hub, int source, struct nv_item *item)
+{
+    struct nv_results *last = &hub->last_results[source], row = item->results;
+    if (item->kind == NV_RESULTS)
+        *last = row;
+    if (item->kind != NV_GOOD)
+        return true;
+    item->kind = NV_RESULTS;
+    item->results = *last;
+    item->results.first = row.first;
+    item->results.count = row.count;
+    item->results.started = row.started;
+    if (last->count == 0 || row.count * last->size > item->data_size)
+        return false;
+    item->data_size = (size_t)(row.count * last->size);
+    return true;
+}
+
 static int take_frame(struct nv_hub *hub, int source, const struct nv_frame *frame)
 {
     struct nv_reader reader = {frame->data, frame->size, 0};
     struct nv_item item;
     int more;
     while ((more = nv_frame_next(&reader, &item)) == 1) {
-        int rc = take_item(hub, source, &item);
+        int rc = complete_row(hub, source, &item)
+                     ? take_item(hub, source, &item)
+                     : nv_error_set(&hub->ctx->error, NAVE_EWIRE, "a damaged row from rank %d",
+                                    source);
         if (rc != NAVE_OK)
             return rc;
     }
@@ -245,7 +310,8 @@ static int take_frame(struct nv_hub *hub, int source, const struct nv_frame *fra
     return NAVE_OK;
 }
 
-/* A bounded number of frames, so that placing does not starve. */
+/* A bounded number of frames, so that placing does not starve; and none after the one that was
+ * waited for. */
 static int receive(struct nv_hub *hub, bool *worked)
 {
     const struct nv_frame *frame;
@@ -254,11 +320,9 @@ static int receive(struct nv_hub *hub, bool *worked)
         int rc = nv_comm_next(hub->ctx->comm, NV_TO_HUB, &source, &frame);
         if (rc <= 0)
             return rc;
-        if (!*worked)
-            nv_sched_time(hub->sched, nv_hub_time(hub));
         *worked = hub->placing = true;
         rc = take_frame(hub, source, frame);
-        if (rc != NAVE_OK)
+        if (rc != NAVE_OK || (hub->awaited != NULL && hub->awaited(hub->awaited_arg)))
             return rc;
     }
     return NAVE_OK;
@@ -415,11 +479,13 @@ int nv_hub_submitted(struct nv_hub *hub, unsigned each)
 /* Where tasks wait at engines while others have none, somebody may turn out to be late. */
 static int look_for_late(struct nv_hub *hub)
 {
-    double now = nv_hub_time(hub);
+    double now;
     hub->idle.until = 0;
-    nv_sched_time(hub->sched, now);
-    if (nv_sched_recall_possible(hub->sched))
-        hub->idle.until = now + hub->ctx->origin + RECALL_SECONDS;
+    if (!nv_sched_recall_possible(hub->sched))
+        return NAVE_OK;
+    now = nv_hub_time(hub);
+    nv_hub_heard(hub, now);
+    hub->idle.until = now + hub->ctx->origin + RECALL_SECONDS;
     return ask_back(hub);
 }
 
@@ -429,6 +495,8 @@ int nv_hub_wait(struct nv_hub *hub, bool (*ready)(void *arg), void *arg, double 
     int rc = NAVE_OK;
     nv_idle_restart(&hub->idle);
     hub->placing = true;
+    hub->awaited = ready;
+    hub->awaited_arg = arg;
     while (!ready(arg)) {
         bool worked;
         rc = nv_hub_turn(hub, &worked);
@@ -447,5 +515,6 @@ int nv_hub_wait(struct nv_hub *hub, bool (*ready)(void *arg), void *arg, double 
         nv_idle(&hub->idle, worked);
     }
     nv_idle_restart(&hub->idle);
+    hub->awaited = NULL;
     return rc;
 }

@@ -19,6 +19,8 @@ struct nv_hub {
     struct nv_frame **frames; /* by rank: being filled, or NULL */
     int *filled;              /* the ranks with one */
     int filled_count;
+    struct nv_run *last_runs;        /* by rank: sent last, for NV_MORE; count 0: none */
+    struct nv_results *last_results; /* by rank: come last, for NV_GOOD */
     nave_future *futures; /* all that exist, ended ones too */
     nave_future *spare;   /* used ones of single tasks */
     unsigned submitted;   /* tasks, since the last turn */
@@ -26,12 +28,15 @@ struct nv_hub {
     size_t orphans; /* futures that are complete and nobody's, to be freed at the end of the turn */
     uint64_t ready; /* NV_READY answers to the reduction that is being prepared */
     struct nv_idle idle;
+    bool (*awaited)(void *arg); /* what nv_hub_wait() waits for; NULL: nothing */
+    void *awaited_arg;
     bool placing;     /* something may wait to be placed */
     bool own_held;    /* the engine beside this loop gets nothing: the loop has no time to spare */
     uint64_t *pools;  /* by rank: spawned tasks that it had waiting when it spoke of them */
     bool *wanted;     /* by rank: it was asked for some */
     bool pools_known; /* one of them is not 0 */
     struct nv_holders holders;
+    double heard;     /* the latest time that the scheduler was told */
     uint64_t recalls; /* rows that were asked back and not answered */
 };
 
@@ -55,6 +60,9 @@ int nv_hub_run(struct nv_hub *hub, int engine, struct nv_run *run, const void *e
 /* Sends a control item at once. */
 int nv_hub_control(struct nv_hub *hub, int engine, enum nv_item_kind kind,
                    const struct nv_control *control, const int32_t *list);
+
+/* Something happened at this time (nv_hub_time()): the scheduler hears of it if it is news. */
+void nv_hub_heard(struct nv_hub *hub, double time);
 
 /* The engines that hold an object; NULL: out of memory. */
 const struct nv_set *nv_hub_holders(struct nv_hub *hub, const char *name);

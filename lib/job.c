@@ -187,7 +187,7 @@ static void job_init(struct job *job, const struct nv_job_spec *spec)
     job->spec = *spec;
     job->waiting = spec->count;
     job->running = 0;
-    job->cancelled = false;
+    job->ended = false;
     job->cost = 0;
     job->rate = -1;
     job->round_left = 0;
@@ -228,7 +228,7 @@ void nv_sched_extend(struct nv_sched *sched, uint64_t id, uint64_t count)
 {
     struct job *job = nv_job_find(sched, id);
     struct lot *lot;
-    if (job == NULL || job->queue == NULL || job->spec.costs != NULL || job->cancelled)
+    if (job == NULL || job->queue == NULL || job->spec.costs != NULL || job->ended)
         return;
     lot = &job->lots[0];
     if (count <= lot->end)
@@ -274,7 +274,7 @@ void nv_sched_cancel(struct nv_sched *sched, uint64_t id,
         return;
     open = job->spec.open;
     job->spec.open = false;
-    job->cancelled = true;
+    job->ended = true;
     drop_all(sched, job, open ? NULL : dropped, arg);
 }
 

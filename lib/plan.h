@@ -46,10 +46,10 @@ struct job {
     uint64_t id; /* 0: free */
     struct nv_job_spec spec;
     uint64_t waiting, running;
-    bool cancelled;
-    bool stays;                 /* tasks that were sent are never asked back */
-    double cost;                /* of the tasks that wait */
-    double rate;                /* seconds for a unit of cost; negative: not known */
+    bool ended;  /* nothing more will be sent: cancelled, or an open job at its end */
+    bool stays;  /* tasks that were sent are never asked back */
+    double cost; /* of the tasks that wait */
+    double rate; /* seconds for a unit of cost; negative: not known */
     uint64_t round, round_left; /* factoring: tasks of a chunk, chunks that are left */
     struct queue *queue;        /* of a balanced job; NULL: its lots are the engines' own */
     struct lot *lots;           /* allocated, or `one` */

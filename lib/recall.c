@@ -59,7 +59,7 @@ static bool last_movable(const struct nv_sched *sched, const struct engine *engi
 {
     for (size_t c = engine->count; c-- > 0;) {
         const struct job *job = nv_job_find(sched, engine->chunks[c].job);
-        if (job != NULL && !job->stays && !job->cancelled && job->queue->idle > 0) {
+        if (job != NULL && !job->stays && !job->ended && job->queue->idle > 0) {
             *at = c;
             return true;
         }

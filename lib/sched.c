@@ -318,6 +318,7 @@ void nv_sched_return(struct nv_sched *sched, const struct nv_send *send, uint64_
     job->waiting = end ? 0 : job->waiting + missing;
     if (end) {
         job->spec.open = false;
+        job->ended = true;
         nv_lot_drop(sched, lot);
     } else if (!lot->linked) {
         nv_lot_requeue(sched, lot);
@@ -393,7 +394,7 @@ bool nv_sched_returned(struct nv_sched *sched, int number, uint64_t id, uint64_t
     if (count == 0)
         return true;
     take_tasks(sched, engine, job, i, first, count);
-    if (!job->cancelled)
+    if (!job->ended)
         wait_again(sched, engine, job, first, count);
     if (engine->ring == NULL)
         nv_engine_ready(sched, engine);

@@ -56,8 +56,8 @@ struct nv_job_spec {
     const struct nv_set *engines; /* balanced: any of these; borrowed until nv_sched_remove() */
     const int *named; /* direct: block by block over these, in place of `engines`; copied */
     size_t named_count;
-    enum nv_placing placing; /* a direct job knows NV_FIFO and NV_STATIC_BLOCK only, an open job no
-                                  static one: they are tuned then */
+    enum nv_placing placing; /* direct jobs know NV_FIFO and NV_STATIC_BLOCK only, open ones NV_FIFO
+                                  and NV_LOCALITY: they are tuned otherwise */
     const struct nv_set *near; /* NV_LOCALITY: these first; borrowed as `engines` is */
     int priority;              /* higher ones go first; own tasks of an engine before all shared */
     const double *costs;       /* of each task, in any unit, falling; of balanced jobs that are not
@@ -127,8 +127,8 @@ bool nv_sched_next(struct nv_sched *sched, struct nv_send *send);
 
 /* The next row to ask back: the last tasks of a chunk that an engine has, while others stand idle;
  * false when there is none.  To be asked when nothing can be sent.  Never tasks of direct or open
- * jobs, of jobs in blocks, or of static policies.  An engine is asked again only after its
- * answer, which is the event below, also when it gives nothing back or the job has gone meanwhile.
+ * jobs, of jobs in blocks or with costs, or of static policies.  An engine is asked again only
+ * after its answer, which is the event below, also when it gives nothing back or the job has gone meanwhile.
  */
 bool nv_sched_recall(struct nv_sched *sched, struct nv_send *recall);
 

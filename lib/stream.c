@@ -145,16 +145,17 @@ static nave_future *single_new(struct nv_stream *stream)
         future = malloc(sizeof *future);
     if (future == NULL)
         return NULL;
-    *future = (nave_future){.hub = hub,
-                            .view = stream->carrier->view,
-                            .input = {.kind = NV_IN_STREAM, .stream = stream},
-                            .output = stream->carrier->output,
-                            .job = stream->carrier->job,
-                            .kernel = stream->carrier->kernel,
-                            .count = 1,
-                            .single = true,
-                            .root = stream->end,
-                            .submitted = nv_hub_time(hub)};
+    memset(future, 0, offsetof(nave_future, ledger)); /* the rest is for others to begin */
+    future->hub = hub;
+    future->view = stream->carrier->view;
+    future->input = (struct nv_input){.kind = NV_IN_STREAM, .stream = stream};
+    future->output = stream->carrier->output;
+    future->job = stream->carrier->job;
+    future->kernel = stream->carrier->kernel;
+    future->count = 1;
+    future->single = true;
+    future->root = stream->end;
+    future->submitted = nv_hub_time(hub);
     nv_ledger_init_one(&future->ledger, &future->one);
     return future;
 }

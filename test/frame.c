@@ -176,6 +176,35 @@ static void controls_go_there_and_back(void **state)
         }
 }
 
+static void short_forms_go_there_and_back(void **state)
+{
+    static const uint32_t counts[] = {1, 2, 7, 1000, NV_MORE_MAX};
+    (void)state;
+    for (size_t i = 0; i < sizeof counts / sizeof *counts; i++) {
+        struct nv_run run = {.first = 77, .count = counts[i], .in_size = 3};
+        struct nv_results row = {.first = 78, .count = counts[i] % 5000, .size = 2, .started = 1.5};
+        struct nv_item item;
+        frame.size = 0;
+        assert_true(nv_frame_add_more(&frame, &run, bytes, 100));
+        assert_int_equal(frame.size, nv_frame_more_size(100));
+        item = only_item();
+        assert_int_equal(item.kind, NV_MORE);
+        assert_true(item.run.first == 77 && item.run.count == counts[i]);
+        assert_true(item.data_size >= 100);
+        assert_memory_equal(item.data, bytes, 100);
+        frame.size = 0;
+        assert_true(nv_frame_add_good(&frame, &row, (const uint32_t *)(void *)bytes, bytes + 8));
+        assert_int_equal(frame.size, nv_frame_good_size(&row));
+        item = only_item();
+        assert_int_equal(item.kind, NV_GOOD);
+        assert_true(item.results.first == 78 && item.results.count == row.count);
+        assert_true(item.results.started == row.started);
+        assert_memory_equal(item.nanoseconds, bytes, row.count * sizeof(uint32_t));
+        assert_true(item.data_size >= row.count * 2);
+        assert_memory_equal(item.data, bytes + 8, row.count * 2);
+    }
+}
+
 static void items_follow_each_other(void **state)
 {
     struct nv_control control = {.job = 0};
@@ -438,14 +467,14 @@ static void kinds_are_checked(void **state)
 
 static void heads_are_checked(void **state)
 {
-    static const uint64_t sizes[] = {0, 1, 15, 17, 32, 1 << 20, (uint64_t)1 << 63, UINT64_MAX - 15};
+    static const uint32_t sizes[] = {0, 1, 15, 17, 32, 1 << 20, (uint32_t)1 << 31, UINT32_MAX - 15};
     (void)state;
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
         struct nv_reader reader;
         struct nv_item item;
         frame.size = 0;
         add_run(0);
-        memcpy(frame.data + 8, &sizes[i], sizeof sizes[i]);
+        memcpy(frame.data + 4, &sizes[i], sizeof sizes[i]);
         reader = (struct nv_reader){frame.data, frame.size, 0};
         assert_int_equal(nv_frame_next(&reader, &item), -1);
     }
@@ -460,6 +489,7 @@ int main(void)
         TEST(results_go_there_and_back),
         TEST(single_results_go_there_and_back),
         TEST(controls_go_there_and_back),
+        TEST(short_forms_go_there_and_back),
         TEST(items_follow_each_other),
         TEST(the_room_is_used_to_the_end),
         TEST(sizes_that_overflow_are_refused),

@@ -98,6 +98,42 @@ static void an_end_leaves_room(void **state)
     free(one);
 }
 
+/* -- jobs that grow -- */
+
+static void balanced_jobs_may_grow(void **state)
+{
+    struct nv_set *one = SET(3);
+    uint64_t job = ADD(.count = 2, .chunk = 1, .window = 8, .engines = one);
+    (void)state;
+    assert_int_equal(next().first, 0);
+    nv_sched_extend(sched, job, 3);
+    nv_sched_extend(sched, job, 1); /* less than before says nothing */
+    assert_int_equal(next().first, 1);
+    assert_int_equal(next().first, 2);
+    assert_nothing_next();
+    nv_sched_extend(sched, job, 4);
+    assert_int_equal(next().first, 3);
+    assert_nothing_next();
+    nv_sched_cancel(sched, job, NULL, NULL);
+    nv_sched_extend(sched, job, 5); /* too late */
+    assert_nothing_next();
+    assert_true(nv_sched_done(sched, 3, job, 0, 4, 1));
+    nv_sched_remove(sched, job);
+    free(one);
+}
+
+static void direct_and_static_jobs_stay_as_they_are(void **state)
+{
+    uint64_t direct = ADD(.count = 1, NAMED(2));
+    uint64_t fixed = ADD(.count = 1, .placing = NV_STATIC_BLOCK, .engines = all);
+    (void)state;
+    nv_sched_extend(sched, direct, 100);
+    nv_sched_extend(sched, fixed, 100);
+    assert_int_equal(next().count, 1);
+    assert_int_equal(next().count, 1);
+    assert_nothing_next();
+}
+
 /* -- cancelling -- */
 
 static void cancel_drops_what_was_not_sent(void **state)
@@ -169,6 +205,8 @@ int main(void)
         TEST(what_is_given_back_goes_again),
         TEST(bytes_bound_what_is_ahead),
         TEST(an_end_leaves_room),
+        TEST(balanced_jobs_may_grow),
+        TEST(direct_and_static_jobs_stay_as_they_are),
         TEST(cancel_drops_what_was_not_sent),
         TEST(cancel_drops_each_row_of_a_direct_job),
         TEST(cancelled_open_jobs_drop_nothing),
