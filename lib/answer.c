@@ -8,6 +8,7 @@ void nv_answers_init(struct nv_answers *answers, struct nv_comm *comm, int rank,
     answers->error = error;
     answers->rank = rank;
     answers->to = 0;
+    answers->lane = NV_TO_HUB;
     answers->frame = NULL;
     answers->row.head.count = 0;
     answers->row.base = 0;
@@ -28,7 +29,7 @@ static int post_frame(struct nv_answers *answers)
     if (frame == NULL)
         return NAVE_OK;
     answers->frame = NULL;
-    return nv_comm_post(answers->comm, answers->to, NV_TO_HUB, frame);
+    return nv_comm_post(answers->comm, answers->to, answers->lane, frame);
 }
 
 /* A frame with room for an item of `size` bytes; a full one goes first. */
@@ -178,6 +179,15 @@ int nv_answers_control(struct nv_answers *answers, enum nv_item_kind kind,
                        const struct nv_control *control)
 {
     return nv_answers_list(answers, kind, control, NULL);
+}
+
+int nv_answers_row(struct nv_answers *answers, const struct nv_results *row,
+                   const uint32_t *nanoseconds, const void *data)
+{
+    int rc = make_room(answers, nv_frame_results_size(row));
+    if (rc == NAVE_OK)
+        nv_frame_add_results(answers->frame, row, nanoseconds, data);
+    return rc;
 }
 
 int nv_answers_surplus(struct nv_answers *answers, const struct nv_run *run, const void *extra,

@@ -28,6 +28,7 @@ struct nv_answers {
     struct nv_error *error;
     int rank;               /* of the engine */
     int to;                 /* whom the frame is for */
+    enum nv_lane lane;      /* NV_TO_HUB, unless the caller says otherwise */
     struct nv_frame *frame; /* NULL: none yet */
     struct nv_results last; /* sent to the hub last; count 0: none */
     struct nv_row row;
@@ -63,6 +64,8 @@ int nv_answers_control(struct nv_answers *answers, enum nv_item_kind kind,
                        const struct nv_control *control);
 int nv_answers_list(struct nv_answers *answers, enum nv_item_kind kind,
                     const struct nv_control *control, const int32_t *list);
+int nv_answers_row(struct nv_answers *answers, const struct nv_results *row,
+                   const uint32_t *nanoseconds, const void *data);
 int nv_answers_surplus(struct nv_answers *answers, const struct nv_run *run, const void *extra,
                        const void *data);
 

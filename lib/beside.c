@@ -1,5 +1,6 @@
 /* beside - see beside.h.  SPDX-License-Identifier: BSD-3-Clause */
 #include "beside.h"
+#include "clock.h"
 #include "idle.h"
 
 #include <pthread.h>
@@ -21,6 +22,7 @@ static void *serve(void *arg)
 {
     struct nv_beside *beside = arg;
     int rc = NAVE_OK;
+    nv_clock_sharpen();
     while (rc == NAVE_OK) {
         bool worked;
         rc = nv_engine_turn(beside->engine, &worked);

@@ -4,4 +4,10 @@
 
 double nv_clock(void);
 
+/* The system may let timed sleeps of a thread last longer, as a rule by 50 us, to save power.  This
+ * makes those of the calling thread end on time, as far as the system can, and returns what was so
+ * far, to be given back by nv_clock_slack(); 0: nothing was changed. */
+unsigned long nv_clock_sharpen(void);
+void nv_clock_slack(unsigned long slack);
+
 #endif

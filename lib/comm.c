@@ -569,6 +569,12 @@ static int pass_on(struct nv_comm *comm)
 
 /* ---------------------------------------------------------------------------------- the surface */
 
+void nv_comm_wake(const struct nv_comm *comm, int rank, enum nv_lane lane)
+{
+    bool beside = rank == comm->rank && lane == NV_TO_ENGINE;
+    ring(comm, rank, beside ? NV_BELL_THREAD : NV_BELL_LOOP);
+}
+
 int nv_comm_post(struct nv_comm *comm, int rank, enum nv_lane lane, struct nv_frame *frame)
 {
     struct parcel *parcel = parcel_of(frame);

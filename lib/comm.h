@@ -52,6 +52,9 @@ void nv_comm_close(struct nv_comm *comm);
 struct nv_frame *nv_comm_frame(struct nv_comm *comm);
 void nv_comm_frame_free(struct nv_comm *comm, struct nv_frame *frame);
 
+/* A frame for this rank will be posted soon: if it sleeps it may as well wake up meanwhile. */
+void nv_comm_wake(const struct nv_comm *comm, int rank, enum nv_lane lane);
+
 /* Sends a frame.  NAVE_OK, NAVE_ENOMEM, NAVE_EMPI; the frame is gone in any case. */
 int nv_comm_post(struct nv_comm *comm, int rank, enum nv_lane lane, struct nv_frame *frame);
 

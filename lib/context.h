@@ -21,6 +21,7 @@ struct nave {
     struct nv_kernels kernels;
     double origin;    /* nv_clock() at nave_open() */
     bool hub_works;   /* rank 0 is an engine as well; known on all ranks */
+    int *leaders;     /* by rank: its sub-hub's rank, 0: the hub serves it; NULL: no sub-hubs */
     bool crowded;     /* more ranks on this host than cores */
     bool shares_core; /* the hub's loop and the engine beside it may have one core for both */
     struct nv_places *places;
@@ -29,6 +30,7 @@ struct nave {
     struct nv_engine *engine; /* on engines, and on a hub that is alone */
     struct nv_beside *beside; /* the engine of a rank that schedules for others */
     struct nv_hub *hub;       /* on rank 0 */
+    struct nv_subhub *subhub; /* on a sub-hub */
 };
 
 #endif

@@ -176,6 +176,7 @@ struct nv_partial *nv_partial_new(uint64_t job, const struct nv_fold *fold, bool
     partial->job = job;
     partial->fold = *fold;
     partial->accumulates = accumulates;
+    partial->engine = -1;
     return partial;
 }
 
@@ -187,6 +188,7 @@ void nv_partial_free(struct nv_partial *partial)
         free(partial->slots[i].data);
     free(partial->slots);
     free(partial->scratch);
+    free(partial->how);
     nv_fold_release(&partial->fold);
     free(partial);
 }
@@ -247,6 +249,40 @@ void *nv_partial_begin(struct nv_partial *partial, uint64_t index)
     else
         memset(partial->scratch, 0, nv_fold_size(&partial->fold));
     return partial->scratch;
+}
+
+bool nv_partial_describe(struct nv_partial *partial, const unsigned char *bytes, size_t size)
+{
+    partial->how = malloc(size + 1);
+    partial->how_size = size;
+    if (partial->how != NULL && size > 0)
+        memcpy(partial->how, bytes, size);
+    return partial->how != NULL;
+}
+
+static int by_number(const void *a, const void *b)
+{
+    uint64_t x = ((const struct nv_slot *)a)->number, y = ((const struct nv_slot *)b)->number;
+    return (x > y) - (x < y);
+}
+
+int nv_partial_merge(struct nv_partial *partial, struct nv_partial *other)
+{
+    size_t count = partial->slot_count + other->slot_count;
+    struct nv_slot *slots = realloc(partial->slots, (count + 1) * sizeof *slots);
+    if (slots == NULL) {
+        nv_partial_free(other);
+        return NAVE_ENOMEM;
+    }
+    if (other->slot_count > 0)
+        memcpy(slots + partial->slot_count, other->slots, other->slot_count * sizeof *slots);
+    qsort(slots, count, sizeof *slots, by_number);
+    partial->slots = slots;
+    partial->slot_room = count + 1;
+    partial->slot_count = count;
+    other->slot_count = 0;
+    nv_partial_free(other);
+    return NAVE_OK;
 }
 
 /* to = to op from, for integers: signed and unsigned ones have the same bits. */

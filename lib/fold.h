@@ -34,6 +34,9 @@ struct nv_fold {
 struct nv_partial {
     struct nv_partial *next;
     uint64_t job;
+    int engine; /* whose results these are, where the hub adds them up; -1: nobody's yet */
+    unsigned char *how; /* owned: the encoded fold, where it is not typed */
+    size_t how_size;
     struct nv_fold fold;
     bool accumulates; /* kernels add to the slot themselves */
     void *scratch;
@@ -61,6 +64,14 @@ bool nv_fold_decode(struct nv_fold *fold, const unsigned char *bytes, size_t siz
 /* Engine: a new partial over `fold`, which it takes over; NULL when out of memory. */
 struct nv_partial *nv_partial_new(uint64_t job, const struct nv_fold *fold, bool accumulates);
 void nv_partial_free(struct nv_partial *partial);
+
+/* Keeps the encoded fold, for the loop beside which an engine without MPI runs.  False: out of
+ * memory. */
+bool nv_partial_describe(struct nv_partial *partial, const unsigned char *bytes, size_t size);
+
+/* Takes over the slots of another partial of the same fold, which has none of the same number, and
+ * frees it.  NAVE_OK or NAVE_ENOMEM. */
+int nv_partial_merge(struct nv_partial *partial, struct nv_partial *other);
 
 /* Where the kernel of task `index` puts its result (NULL: out of memory); then takes it in. */
 void *nv_partial_begin(struct nv_partial *partial, uint64_t index);

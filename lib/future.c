@@ -17,15 +17,27 @@ enum {
 
 /* ----------------------------------------------------------------------------------- start, end */
 
+/* Whether sub-hubs may have tasks of the call.  Large inputs and results go straight to and from the
+ * engines; so do calls of which the caller says how they are to be placed. */
+static bool goes_to_groups(const struct nv_future_spec *spec)
+{
+    const nave_view *view = spec->view;
+    return view->hub->ctx->leaders != NULL && !view->direct && !spec->each && spec->block == 0 &&
+           (view->placing == NV_TUNED || view->placing == NV_FIFO) && view->policy.chunk == 0 &&
+           view->policy.window == 0 && spec->input.size <= NV_INLINE_MAX &&
+           spec->output.size <= NV_INLINE_MAX;
+}
+
 /* As many tasks as fit a frame, or a transfer of moderate size. */
 static uint64_t max_chunk(const struct nv_future_spec *spec)
 {
     size_t size = spec->input.size;
     uint64_t chunk = CHUNK_TASKS;
+    bool transfer = size > NV_INLINE_MAX || (goes_to_groups(spec) && spec->count > 0);
     if (spec->input.kind == NV_IN_SOURCE)
         return SOURCE_CHUNK;
     if ((spec->input.kind == NV_IN_ARRAY || spec->input.kind == NV_IN_STREAM) && size > 0)
-        chunk = (size <= NV_INLINE_MAX ? CHUNK_BYTES : NV_CHUNK_BYTES_LARGE) / size;
+        chunk = (transfer ? NV_CHUNK_BYTES_LARGE : CHUNK_BYTES) / size;
     return chunk < 1 ? 1 : chunk > CHUNK_TASKS ? CHUNK_TASKS : chunk;
 }
 
@@ -57,8 +69,12 @@ static void sched_add(nave_future *future, const struct nv_future_spec *spec,
     bool named = (view->direct || spec->each) && spec->input.kind != NV_IN_SOURCE;
     bool source = spec->input.kind == NV_IN_SOURCE;
     uint64_t most = max_chunk(spec);
+    const struct nv_set *grouped =
+        goes_to_groups(spec) ? nv_view_grouped(spec->view, future->kernel) : NULL;
     if (source && most > future->limit)
         most = future->limit;
+    if (grouped != NULL)
+        engines = grouped;
     struct nv_job_spec job = {.owner = future,
                               .kernel = future->kernel,
                               .count = source ? future->limit : spec->count,
@@ -116,7 +132,11 @@ void nv_future_discard(nave_future *future)
         nv_stream_release(future->input.stream);
     nv_future_unlink(future);
     nv_ledger_release(&future->ledger);
-    nv_partial_free(future->partial);
+    while (future->partials != NULL) {
+        struct nv_partial *partial = future->partials;
+        future->partials = partial->next;
+        nv_partial_free(partial);
+    }
     future_release(future);
 }
 
@@ -284,6 +304,17 @@ void nv_future_close(nave_future *future)
 
 /* ----------------------------------------------------------------------------------- cancelling */
 
+/* What its tasks have spawned for others. */
+static int cancel_children(nave_future *future)
+{
+    int rc = NAVE_OK;
+    for (nave_future *other = future->hub->futures;
+         other != NULL && future->children > 0 && rc == NAVE_OK; other = other->next)
+        if (other->parent == future)
+            rc = nave_cancel(other);
+    return rc;
+}
+
 /* What the scheduler had not sent. */
 static void drop_places(void *arg, uint64_t first, uint64_t count)
 {
@@ -302,8 +333,10 @@ int nave_cancel(nave_future *future)
     int rc = NAVE_OK;
     if (future->complete || future->cancelled)
         return NAVE_OK;
-    if (future->single)
-        return nv_stream_cancel(future);
+    if (future->single) {
+        rc = nv_stream_cancel(future);
+        return rc == NAVE_OK ? cancel_children(future) : rc;
+    }
     if (future->input.kind == NV_IN_STREAM) { /* its tasks are cancelled one by one */
         nv_future_close(future);
         return NAVE_OK;
@@ -311,13 +344,11 @@ int nave_cancel(nave_future *future)
     future->cancelled = true;
     future->open = false;
     nv_sched_cancel(hub->sched, future->job, drop_places, future);
-    for (int engine = 0; running && engine < hub->ctx->size && rc == NAVE_OK; engine++)
+    for (int engine = 0; running && engine < hub->numbers && rc == NAVE_OK; engine++)
         if (nv_sched_load(hub->sched, engine) > 0)
             rc = nv_hub_control(hub, engine, NV_CANCEL, &control, NULL);
-    for (nave_future *other = hub->futures; other != NULL && future->children > 0 && rc == NAVE_OK;
-         other = other->next)
-        if (other->parent == future)
-            rc = nave_cancel(other);
+    if (rc == NAVE_OK)
+        rc = cancel_children(future);
     nv_future_check(future);
     return rc;
 }

@@ -85,7 +85,8 @@ struct nave_future {
     double submitted;
     struct nv_set *used; /* of a fold: the engines that ran tasks */
     const struct nv_fold *fold;
-    struct nv_partial *partial; /* of a fold: what the hub adds up for the engine beside it */
+    struct nv_partial *partials; /* of a fold: what the hub adds up for engines beside loops */
+    struct nv_receiving *parts;  /* for them, the oldest first */
     uint32_t *order, *place;    /* with cost hints: the task at a place, the place of a task */
     double *costs;              /*   in that order */
     nave_future *parent;        /* whose tasks have spawned these, from task `root` */
@@ -131,13 +132,22 @@ static inline bool nv_future_keeps(const nave_future *future)
            !(future->input.kind == NV_IN_SOURCE && future->view->policy.discard);
 }
 
-/* An engine beside the hub's loop makes no MPI calls, not even MPI_Reduce_local: unless integers or
- * the kernel itself are added up, its results come to the hub one by one. */
+/* Whether the engine is a thread beside a loop: the hub's or a sub-hub's. */
+static inline bool nv_future_beside(const nave *ctx, int engine)
+{
+    if (engine == 0)
+        return ctx->beside != NULL;
+    return ctx->leaders != NULL && engine < ctx->size && ctx->leaders[engine] == engine;
+}
+
+/* An engine beside a loop makes no MPI calls, not even MPI_Reduce_local: unless integers or the
+ * kernel itself are added up, its results come to the hub one by one. */
 static inline bool nv_future_adds_up(const nave_future *future, int engine)
 {
     const nave *ctx = future->hub->ctx;
-    return future->fold != NULL && engine == 0 && ctx->beside != NULL && future->fold->block > 0 &&
-           !(ctx->kernels.flags[future->kernel] & NAVE_ACCUMULATES);
+    return future->fold != NULL && future->fold->block > 0 &&
+           !(ctx->kernels.flags[future->kernel] & NAVE_ACCUMULATES) &&
+           nv_future_beside(ctx, engine);
 }
 
 enum { NV_CHUNK_BYTES_LARGE = 4 << 20 /* of inputs in a transfer, about */ };

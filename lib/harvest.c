@@ -55,22 +55,22 @@ static bool wanted(const nave_future *future)
 }
 
 /* A result that is being received. */
-struct receiving {
+struct nv_receiving {
     nave_future *future;
+    int engine;
     uint64_t index;
     bool kept;
     void *sum; /* a part of a reduction, to be added up and freed */
+    bool here;
+    struct nv_receiving *next; /* of the parts */
 };
 
-static int add_up(nave_future *future, uint64_t index, const void *data);
+static int add_up(nave_future *future, int engine, uint64_t index, const void *data);
 
-static void received(void *arg)
+static void settle_received(struct nv_receiving *receiving)
 {
-    struct receiving *receiving = arg;
     nave_future *future = receiving->future;
     future->receiving--;
-    if (receiving->sum != NULL && !future->cancelled)
-        add_up(future, receiving->index, receiving->sum);
     free(receiving->sum);
     if (receiving->kept) {
         finish(future, receiving->index, NAVE_SUCCEEDED);
@@ -80,17 +80,55 @@ static void received(void *arg)
     nv_future_check(future);
 }
 
+static void received(void *arg)
+{
+    settle_received(arg);
+}
+
+/* Parts are added up in the order in which they were sent, whatever arrives first. */
+static void part_received(void *arg)
+{
+    struct nv_receiving *part = arg;
+    nave_future *future = part->future;
+    size_t parts = future->receiving;
+    part->here = true;
+    for (part = future->parts; parts > 0 && part != NULL && part->here; parts--) {
+        struct nv_receiving *next = part->next;
+        if (!future->cancelled)
+            add_up(future, part->engine, part->index, part->sum);
+        future->parts = next;
+        settle_received(part);
+        part = next;
+    }
+}
+
+static void part_add(nave_future *future, struct nv_receiving *part)
+{
+    struct nv_receiving **end = &future->parts;
+    while (*end != NULL)
+        end = &(*end)->next;
+    *end = part;
+}
+
 /* Receives a large result to its place, or lets it go by (to NULL). */
 static int receive_to(nave_future *future, int engine, uint64_t index, void *to, size_t size,
                       bool sum)
 {
-    struct receiving *receiving = malloc(sizeof *receiving);
+    const nave *ctx = future->hub->ctx;
+    struct nv_receiving *receiving = malloc(sizeof *receiving);
     if (receiving == NULL)
         return nv_error_set(&future->hub->ctx->error, NAVE_ENOMEM, "no memory for a result");
-    *receiving = (struct receiving){future, index, to != NULL, sum ? to : NULL};
+    *receiving = (struct nv_receiving){.future = future,
+                                       .engine = engine,
+                                       .index = index,
+                                       .kept = to != NULL,
+                                       .sum = sum ? to : NULL};
     future->receiving++;
-    return nv_comm_receive(future->hub->ctx->comm, engine, NV_TO_HUB, to, size, received,
-                           receiving);
+    if (sum)
+        part_add(future, receiving);
+    return nv_comm_receive(ctx->comm, engine % ctx->size,
+                           engine < ctx->size ? NV_TO_HUB : NV_FROM_SUBHUB, to, size,
+                           sum ? part_received : received, receiving);
 }
 
 static struct nv_entry *entry_of(nave_future *future, uint64_t index, int engine, double started,
@@ -118,7 +156,7 @@ static int take_good(nave_future *future, int engine, uint64_t index, struct nv_
     } else {
         placed = place_for(future, index, size, entry, &why);
         if (!placed)
-            fail(future, index, engine, NAVE_ESIZE, why);
+            fail(future, index, entry->engine, NAVE_ESIZE, why);
     }
     if (bulk)
         return receive_to(future, engine, index, placed ? entry->data : NULL, size, false);
@@ -147,7 +185,8 @@ static bool answered(nave_future *future, int engine, uint64_t first, uint64_t c
 static int not_asked(const nave_future *future, int engine)
 {
     return nv_error_set(&future->hub->ctx->error, NAVE_EWIRE,
-                        "rank %d answered tasks that it did not have", engine);
+                        "rank %d answered tasks that it did not have",
+                        engine % future->hub->ctx->size);
 }
 
 /* Whether a row of results needs no look at each: they go to the caller's array, or have no bytes.
@@ -195,20 +234,28 @@ static int take_each(nave_future *future, int engine, const struct nv_item *item
     return rc;
 }
 
-/* The hub adds up what the engine beside it has computed. */
-static int add_up(nave_future *future, uint64_t index, const void *data)
+/* The hub adds up what engines beside loops have computed. */
+static int add_up(nave_future *future, int engine, uint64_t index, const void *data)
 {
+    struct nv_partial *partial = future->partials;
     void *room;
-    if (future->partial == NULL) {
+    while (partial != NULL && partial->engine != engine)
+        partial = partial->next;
+    if (partial == NULL) {
         struct nv_fold fold = *future->fold;
         fold.type_made = false; /* the caller of the reduction has the type */
-        future->partial = nv_partial_new(future->job, &fold, false);
+        partial = nv_partial_new(future->job, &fold, false);
     }
-    room = future->partial != NULL ? nv_partial_begin(future->partial, index) : NULL;
+    if (partial != NULL && partial->engine != engine) {
+        partial->engine = engine;
+        partial->next = future->partials;
+        future->partials = partial;
+    }
+    room = partial != NULL ? nv_partial_begin(partial, index) : NULL;
     if (room == NULL)
         return nv_error_set(&future->hub->ctx->error, NAVE_ENOMEM, "no memory for a reduction");
     memcpy(room, data, nv_fold_size(future->fold));
-    return nv_partial_end(future->partial, index);
+    return nv_partial_end(partial, index);
 }
 
 static int add_up_row(nave_future *future, int engine, const struct nv_item *item)
@@ -220,7 +267,7 @@ static int add_up_row(nave_future *future, int engine, const struct nv_item *ite
     if (row->size != nv_fold_size(future->fold))
         return not_asked(future, engine);
     for (uint32_t i = 0; i < row->count && rc == NAVE_OK; i++)
-        rc = add_up(future, row->first + i, (const char *)item->data + i * row->size);
+        rc = add_up(future, engine, row->first + i, (const char *)item->data + i * row->size);
     return rc;
 }
 
@@ -277,8 +324,8 @@ static int take_row(nave_future *future, int source, const struct nv_item *item)
     return NAVE_OK;
 }
 
-/* Of one result, large or not, of the engine beside the hub. */
-static int add_up_single(nave_future *future, const struct nv_item *item)
+/* Of one result, large or not, of an engine beside a loop. */
+static int add_up_single(nave_future *future, int engine, const struct nv_item *item)
 {
     const struct nv_result *result = &item->result;
     static const char why[] = "nave_output() cannot be used in nave_map_reduce()";
@@ -287,13 +334,13 @@ static int add_up_single(nave_future *future, const struct nv_item *item)
     void *data = fits && bulk ? malloc((size_t)result->size) : NULL;
     int rc = NAVE_OK;
     if (!fits)
-        fail(future, result->index, 0, NAVE_ESIZE, why);
+        fail(future, result->index, engine, NAVE_ESIZE, why);
     else if (bulk && data == NULL)
-        fail(future, result->index, 0, NAVE_ENOMEM, "no memory for a result on the hub");
+        fail(future, result->index, engine, NAVE_ENOMEM, "no memory for a result on the hub");
     if (bulk)
-        return receive_to(future, 0, result->index, data, (size_t)result->size, data != NULL);
+        return receive_to(future, engine, result->index, data, (size_t)result->size, data != NULL);
     if (fits && !future->cancelled)
-        rc = add_up(future, result->index, item->data);
+        rc = add_up(future, engine, result->index, item->data);
     if (fits)
         finish(future, result->index, NAVE_SUCCEEDED);
     return rc;
@@ -320,7 +367,7 @@ static int settle_single(nave_future *future, int source, const struct nv_item *
         return NAVE_OK;
     }
     if (result->code == 0 && nv_future_adds_up(future, source))
-        return add_up_single(future, item);
+        return add_up_single(future, source, item);
     entry = entry_of(future, result->index, result->engine, result->started, result->ended);
     if (result->code == 0)
         return take_good(future, source, result->index, entry, item->data, (size_t)result->size,

@@ -10,31 +10,48 @@
 
 #define PLACE_SECONDS 1e-3 /* of placing (a source may be slow) before a look at what has come */
 
+/* A sub-hub stands for the engines of its group, whom the hub knows as well. */
+static void add_subhubs(struct nv_hub *hub)
+{
+    const nave *ctx = hub->ctx;
+    for (int leader = 1; ctx->leaders != NULL && leader < ctx->size; leader++) {
+        uint32_t engines = 0;
+        if (ctx->leaders[leader] != leader)
+            continue;
+        for (int r = leader; r < ctx->size; r++)
+            engines += ctx->leaders[r] == leader;
+        nv_sched_engine_add(hub->sched, ctx->size + leader, engines);
+    }
+}
+
 int nv_hub_new(nave *ctx, struct nv_hub **out)
 {
     struct nv_hub *hub = calloc(1, sizeof *hub);
-    size_t ranks = (size_t)ctx->size;
+    size_t ranks = (size_t)ctx->size, numbers = 2 * ranks;
     if (hub == NULL)
         return nv_error_set(&ctx->error, NAVE_ENOMEM, "no memory for the hub");
     *out = hub;
     hub->ctx = ctx;
-    hub->sched = nv_sched_new(ctx->size);
+    hub->numbers = ctx->leaders != NULL ? 2 * ctx->size : ctx->size;
+    hub->sched = nv_sched_new(hub->numbers);
     hub->engines = nv_set_new(ranks);
     hub->hosts = calloc(ranks, sizeof *hub->hosts);
-    hub->frames = calloc(ranks, sizeof(struct nv_frame *));
-    hub->filled = calloc(ranks, sizeof *hub->filled);
-    hub->last_runs = calloc(ranks, sizeof *hub->last_runs);
-    hub->last_results = calloc(ranks, sizeof *hub->last_results);
-    hub->pools = calloc(ranks, sizeof *hub->pools);
-    hub->wanted = calloc(ranks, sizeof *hub->wanted);
-    if (hub->sched == NULL || hub->engines == NULL || hub->hosts == NULL || hub->frames == NULL ||
-        hub->filled == NULL || hub->last_runs == NULL || hub->last_results == NULL ||
-        hub->pools == NULL || hub->wanted == NULL)
+    hub->last_results = calloc(numbers, sizeof *hub->last_results);
+    hub->pools = calloc(numbers, sizeof *hub->pools);
+    hub->wanted = calloc(numbers, sizeof *hub->wanted);
+    hub->grouped = calloc(ctx->kernels.count + 1, sizeof(struct nv_set *));
+    if (nv_outbox_init(&hub->outbox, ctx->comm, ctx->size, true, &ctx->error) != NAVE_OK ||
+        hub->sched == NULL || hub->engines == NULL || hub->hosts == NULL ||
+        hub->last_results == NULL || hub->pools == NULL || hub->wanted == NULL ||
+        hub->grouped == NULL)
         return nv_error_set(&ctx->error, NAVE_ENOMEM, "no memory for the hub");
     for (size_t r = ctx->hub_works ? 0 : 1; r < ranks; r++) {
         nv_set_add(hub->engines, r);
         nv_sched_engine_add(hub->sched, (int)r, 1);
+        if (ctx->leaders != NULL && ctx->leaders[r] > 0)
+            nv_sched_engine_behind(hub->sched, (int)r);
     }
+    add_subhubs(hub);
     if (ctx->hub_works && ctx->size > 1)
         nv_sched_engine_last(hub->sched, 0);
     return NAVE_OK;
@@ -56,9 +73,10 @@ void nv_hub_free(struct nv_hub *hub)
     nv_sched_free(hub->sched);
     free(hub->engines);
     free(hub->hosts);
-    free(hub->frames);
-    free(hub->filled);
-    free(hub->last_runs);
+    nv_outbox_release(&hub->outbox);
+    for (size_t i = 0; hub->grouped != NULL && i < hub->ctx->kernels.count; i++)
+        free(hub->grouped[i]);
+    free(hub->grouped);
     free(hub->last_results);
     free(hub->pools);
     free(hub->wanted);
@@ -103,98 +121,22 @@ void nv_hub_note_holder(struct nv_hub *hub, const char *name, int engine, bool h
 
 /* -------------------------------------------------------------------------------------- sending */
 
-static int post(struct nv_hub *hub, int engine)
-{
-    struct nv_frame *frame = hub->frames[engine];
-    if (frame == NULL)
-        return NAVE_OK;
-    hub->frames[engine] = NULL;
-    return nv_comm_post(hub->ctx->comm, engine, NV_TO_ENGINE, frame);
-}
-
-/* A frame for this engine with room for `size` bytes. */
-static int frame_for(struct nv_hub *hub, int engine, size_t size)
-{
-    struct nv_frame *frame = hub->frames[engine];
-    int rc = NAVE_OK;
-    if (frame != NULL && NV_FRAME_ROOM - frame->size >= size)
-        return NAVE_OK;
-    if (frame == NULL)
-        hub->filled[hub->filled_count++] = engine;
-    else
-        rc = post(hub, engine);
-    if (rc == NAVE_OK) {
-        hub->frames[engine] = nv_comm_frame(hub->ctx->comm);
-        if (hub->frames[engine] == NULL)
-            rc = nv_error_set(&hub->ctx->error, NAVE_ENOMEM, "no memory for a frame");
-    }
-    return rc;
-}
-
-/* Whether the engine can take the run for one more like the one before. */
-static bool is_like(const struct nv_run *run, const struct nv_run *last)
-{
-    return last->count > 0 && run->job == last->job && run->kernel == last->kernel &&
-           run->in_size == last->in_size && run->out_size == last->out_size &&
-           run->flags == last->flags && run->parent == last->parent && run->root == last->root &&
-           run->count <= NV_MORE_MAX && run->extra_size == 0;
-}
-
-static int add_inline(struct nv_hub *hub, int engine, const struct nv_run *run, const void *extra,
-                      const void *data, size_t size)
-{
-    struct nv_run *last = &hub->last_runs[engine];
-    int rc;
-    if (is_like(run, last)) {
-        rc = frame_for(hub, engine, nv_frame_more_size(size));
-        if (rc == NAVE_OK)
-            nv_frame_add_more(hub->frames[engine], run, data, size);
-        return rc;
-    }
-    rc = frame_for(hub, engine, nv_frame_run_size(run));
-    if (rc == NAVE_OK)
-        nv_frame_add_run(hub->frames[engine], NV_RUN, run, extra, data);
-    *last = *run;
-    if (run->extra_size > 0)
-        last->count = 0;
-    return rc;
-}
-
 int nv_hub_run(struct nv_hub *hub, int engine, struct nv_run *run, const void *extra,
                const void *data, size_t size, nv_comm_done *done, void *arg, bool *bulk)
 {
-    int rc;
-    *bulk = size > NV_RUN_INLINE_MAX;
-    if (!*bulk)
-        return add_inline(hub, engine, run, extra, data, size);
-    run->flags |= NV_BULK;
-    hub->last_runs[engine].count = 0;
-    rc = frame_for(hub, engine, nv_frame_run_size(run));
-    if (rc != NAVE_OK)
-        return rc;
-    nv_frame_add_run(hub->frames[engine], NV_RUN, run, extra, data);
-    return nv_comm_send(hub->ctx->comm, engine, NV_TO_ENGINE, data, size, done, arg);
+    return nv_outbox_run(&hub->outbox, engine, run, extra, data, size, done, arg, bulk);
 }
 
 int nv_hub_flush(struct nv_hub *hub)
 {
-    int rc = NAVE_OK;
-    for (int i = 0; i < hub->filled_count && rc == NAVE_OK; i++)
-        rc = post(hub, hub->filled[i]);
-    hub->filled_count = 0;
-    return rc;
+    return nv_outbox_flush(&hub->outbox);
 }
 
 int nv_hub_control(struct nv_hub *hub, int engine, enum nv_item_kind kind,
                    const struct nv_control *control, const int32_t *list)
 {
-    int rc = frame_for(hub, engine, nv_frame_control_size(control));
-    if (rc != NAVE_OK)
-        return rc;
-    if (!nv_frame_add_control(hub->frames[engine], kind, control, list))
-        return nv_error_set(&hub->ctx->error, NAVE_ESIZE, "a list of %u ranks is too long",
-                            control->list_size);
-    return nv_hub_flush(hub);
+    int rc = nv_outbox_control(&hub->outbox, engine, kind, control, list);
+    return rc == NAVE_OK ? nv_outbox_flush(&hub->outbox) : rc;
 }
 
 /* ------------------------------------------------------------------------------------ receiving */
@@ -203,11 +145,17 @@ int nv_hub_control(struct nv_hub *hub, int engine, enum nv_item_kind kind,
 static int take_returned(struct nv_hub *hub, int source, const struct nv_control *control)
 {
     uint64_t asked = (uint64_t)control->value;
+    nave_future *future = nv_sched_owner(hub->sched, control->job);
     hub->recalls--;
     if (!nv_sched_returned(hub->sched, source, control->job, control->first, control->count,
                            control->first + control->count - asked, asked))
         return nv_error_set(&hub->ctx->error, NAVE_EWIRE,
-                            "rank %d gave back what it was not asked for", source);
+                            "rank %d gave back what it was not asked for",
+                            source % hub->ctx->size);
+    if (future != NULL && future->cancelled && control->count > 0) {
+        nv_future_drop(future, control->first, control->count);
+        nv_future_check(future);
+    }
     return NAVE_OK;
 }
 
@@ -224,7 +172,7 @@ static int take_holds(struct nv_hub *hub, int source, const struct nv_item *item
 {
     char name[NV_NAME_MAX + 5] = "";
     size_t size = item->control.list_size * sizeof(int32_t);
-    if (size > sizeof name - 1)
+    if (size > sizeof name - 1 || source >= hub->ctx->size)
         return nv_error_set(&hub->ctx->error, NAVE_EWIRE, "a damaged name from rank %d", source);
     memcpy(name, item->extra, size);
     nv_hub_note_holder(hub, name, source, item->control.value != 0);
@@ -267,8 +215,8 @@ static int take_item(struct nv_hub *hub, int source, const struct nv_item *item)
     future = nv_sched_owner(hub->sched, job);
     if (future == NULL)
         return nv_error_set(&hub->ctx->error, NAVE_EWIRE,
-                            "rank %d answered what it was not asked (item %d)", source,
-                            (int)item->kind);
+                            "rank %d answered what it was not asked (item %d)",
+                            source % hub->ctx->size, (int)item->kind);
     return nv_future_take(future, source, item);
 }
 
@@ -301,13 +249,25 @@ static int take_frame(struct nv_hub *hub, int source, const struct nv_frame *fra
         int rc = complete_row(hub, source, &item)
                      ? take_item(hub, source, &item)
                      : nv_error_set(&hub->ctx->error, NAVE_EWIRE, "a damaged row from rank %d",
-                                    source);
+                                    source % hub->ctx->size);
         if (rc != NAVE_OK)
             return rc;
     }
     if (more < 0)
-        return nv_error_set(&hub->ctx->error, NAVE_EWIRE, "a damaged frame from rank %d", source);
+        return nv_error_set(&hub->ctx->error, NAVE_EWIRE, "a damaged frame from rank %d",
+                            source % hub->ctx->size);
     return NAVE_OK;
+}
+
+/* The next frame of an engine or of a sub-hub, and its number. */
+static int next_frame(struct nv_hub *hub, int *source, const struct nv_frame **frame)
+{
+    int rc = nv_comm_next(hub->ctx->comm, NV_TO_HUB, source, frame);
+    if (rc != 0 || hub->ctx->leaders == NULL)
+        return rc;
+    rc = nv_comm_next(hub->ctx->comm, NV_FROM_SUBHUB, source, frame);
+    *source += hub->ctx->size;
+    return rc;
 }
 
 /* A bounded number of frames, so that placing does not starve; and none after the one that was
@@ -317,7 +277,7 @@ static int receive(struct nv_hub *hub, bool *worked)
     const struct nv_frame *frame;
     int source;
     for (int i = 0; i < 64; i++) {
-        int rc = nv_comm_next(hub->ctx->comm, NV_TO_HUB, &source, &frame);
+        int rc = next_frame(hub, &source, &frame);
         if (rc <= 0)
             return rc;
         *worked = hub->placing = true;
@@ -353,20 +313,20 @@ static int ask_back(struct nv_hub *hub)
 static int want_spawned(struct nv_hub *hub)
 {
     struct nv_control control = {0};
-    size_t idle = 0;
+    uint64_t idle = 0;
     bool some = false;
     int rc = NAVE_OK;
     if (!hub->pools_known)
         return NAVE_OK;
-    for (int r = 0; r < hub->ctx->size; r++)
-        idle += nv_set_has(hub->engines, (size_t)r) && nv_sched_load(hub->sched, r) == 0;
+    for (int n = 0; n < hub->numbers; n++)
+        idle += nv_sched_spare(hub->sched, n);
     while (idle > 0 && rc == NAVE_OK) {
         int best = -1;
-        for (int r = 0; r < hub->ctx->size; r++) {
-            some = some || hub->pools[r] > 0;
-            if (!hub->wanted[r] && hub->pools[r] > 1 &&
-                (best < 0 || hub->pools[r] > hub->pools[best]))
-                best = r;
+        for (int n = 0; n < hub->numbers; n++) {
+            some = some || hub->pools[n] > 0;
+            if (!hub->wanted[n] && hub->pools[n] > 1 &&
+                (best < 0 || hub->pools[n] > hub->pools[best]))
+                best = n;
         }
         if (best < 0)
             break;

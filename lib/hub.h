@@ -9,6 +9,7 @@
 #include "context.h"
 #include "holder.h"
 #include "idle.h"
+#include "outbox.h"
 #include "sched.h"
 
 struct nv_hub {
@@ -16,11 +17,10 @@ struct nv_hub {
     struct nv_sched *sched;
     struct nv_set *engines;   /* all of them */
     char (*hosts)[64];        /* by rank */
-    struct nv_frame **frames; /* by rank: being filled, or NULL */
-    int *filled;              /* the ranks with one */
-    int filled_count;
-    struct nv_run *last_runs;        /* by rank: sent last, for NV_MORE; count 0: none */
-    struct nv_results *last_results; /* by rank: come last, for NV_GOOD */
+    int numbers;              /* of the scheduler's engines: ranks, and ranks + a sub-hub's rank */
+    struct nv_outbox outbox;
+    struct nv_results *last_results; /* by number: come last, for NV_GOOD */
+    struct nv_set **grouped; /* by kernel: all engines, as numbers, sub-hubs where they can do */
     nave_future *futures; /* all that exist, ended ones too */
     nave_future *spare;   /* used ones of single tasks */
     unsigned submitted;   /* tasks, since the last turn */
@@ -32,8 +32,8 @@ struct nv_hub {
     void *awaited_arg;
     bool placing;     /* something may wait to be placed */
     bool own_held;    /* the engine beside this loop gets nothing: the loop has no time to spare */
-    uint64_t *pools;  /* by rank: spawned tasks that it had waiting when it spoke of them */
-    bool *wanted;     /* by rank: it was asked for some */
+    uint64_t *pools;  /* by number: spawned tasks that it had waiting when it spoke of them */
+    bool *wanted;     /* by number: it was asked for some */
     bool pools_known; /* one of them is not 0 */
     struct nv_holders holders;
     double heard;     /* the latest time that the scheduler was told */
@@ -52,7 +52,7 @@ int nv_hub_submitted(struct nv_hub *hub, unsigned each);
 /* Turns until `ready` says so.  NAVE_OK, NAVE_ETIMEDOUT, or an error of the farm as a whole. */
 int nv_hub_wait(struct nv_hub *hub, bool (*ready)(void *arg), void *arg, double seconds);
 
-/* Puts a run into the engine's frame, or its data (over NV_RUN_INLINE_MAX) on its own way: then
+/* Engines are numbers here, see outbox.h.  Puts a run into the engine's frame, or its data (over NV_RUN_INLINE_MAX) on its own way: then
  * `done` is called when the data is no longer needed, and *bulk is set. */
 int nv_hub_run(struct nv_hub *hub, int engine, struct nv_run *run, const void *extra,
                const void *data, size_t size, nv_comm_done *done, void *arg, bool *bulk);

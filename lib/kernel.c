@@ -10,6 +10,9 @@ static const nave_kernel own[NV_KERNEL_OWN] = {
     [NV_KERNEL_PUSH] = {"nave.push", nv_task_push, 0},
     [NV_KERNEL_PULL] = {"nave.pull", nv_task_pull, 0},
     [NV_KERNEL_DROP] = {"nave.drop", nv_task_drop, 0},
+    [NV_KERNEL_SHARE] = {"nave.share", nv_task_share, 0},
+    [NV_KERNEL_JOIN] = {"nave.join", nv_task_join, 0},
+    [NV_KERNEL_UNNAME] = {"nave.unname", nv_task_unname, 0},
 };
 
 bool nv_name_ok(const char *name)

@@ -12,7 +12,15 @@
 
 enum { NV_NAME_MAX = 127 };
 
-enum nv_own_kernel { NV_KERNEL_PUSH, NV_KERNEL_PULL, NV_KERNEL_DROP, NV_KERNEL_OWN };
+enum nv_own_kernel {
+    NV_KERNEL_PUSH,
+    NV_KERNEL_PULL,
+    NV_KERNEL_DROP,
+    NV_KERNEL_SHARE,
+    NV_KERNEL_JOIN,
+    NV_KERNEL_UNNAME,
+    NV_KERNEL_OWN
+};
 
 struct nv_kernels {
     size_t count;

@@ -64,7 +64,8 @@ void nv_engine_count_idle(struct nv_sched *sched, struct engine *engine)
     if (idle == engine->idle)
         return;
     engine->idle = idle;
-    sched->idle = idle ? sched->idle + 1 : sched->idle - 1;
+    if (!engine->behind)
+        sched->idle = idle ? sched->idle + 1 : sched->idle - 1;
 }
 
 /* --------------------------------------------------------------------------------------- lots */

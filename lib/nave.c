@@ -6,8 +6,10 @@
 #include "clock.h"
 #include "engine.h"
 #include "future.h"
+#include "group.h"
 #include "hub.h"
 #include "place.h"
+#include "subhub.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -192,32 +194,69 @@ static void agree_on_hub(nave *ctx, const nave_options *opt)
     ctx->hub_works = works != 0;
 }
 
-/* Rank 0 schedules, with an engine beside it; others run kernels; one that is alone does both in
- * turn. */
-static int make_parts(nave *ctx)
+/* Results come to the hub in frames: so many at a time that it can take in those of all engines. */
+static double patience(int ranks)
 {
-    const bool listen[NV_LANES] = {
-        [NV_TO_ENGINE] = ctx->rank != 0, [NV_TO_HUB] = ctx->rank == 0 && ctx->size > 1};
-    bool alone = ctx->size == 1;
+    return 1.5e-6 * ranks > 200e-6 ? 1.5e-6 * ranks : 200e-6;
+}
+
+static bool is_subhub(const nave *ctx, int rank)
+{
+    return ctx->leaders != NULL && rank > 0 && ctx->leaders[rank] == rank;
+}
+
+/* What this rank gets from others. */
+static int open_comm(nave *ctx)
+{
+    bool hub = ctx->rank == 0, subhub = is_subhub(ctx, ctx->rank);
+    const bool listen[NV_LANES] = {[NV_TO_ENGINE] = !hub,
+                                   [NV_TO_HUB] = (hub && ctx->size > 1) || subhub,
+                                   [NV_TO_SUBHUB] = subhub,
+                                   [NV_FROM_SUBHUB] = hub && ctx->leaders != NULL};
+    return nv_comm_open(ctx->mpi, listen, ctx->bells, &ctx->error, &ctx->comm);
+}
+
+/* The groups of engines, where there are any, and what their sub-hubs have to know. */
+static int make_groups(nave *ctx, const nave_options *opt, const char *host, int **everywhere)
+{
+    bool engine = ctx->rank != 0 || ctx->hub_works;
+    int rc = agree(ctx, nv_groups_agree(ctx->mpi, host, engine, &ctx->kernels, opt->group,
+                                        &ctx->error, &ctx->leaders));
+    if (rc == NAVE_OK && ctx->leaders != NULL)
+        rc = agree(ctx, nv_groups_kernels(ctx->mpi, ctx->leaders, &ctx->kernels, &ctx->error,
+                                          everywhere));
+    return rc;
+}
+
+/* Rank 0 schedules, with an engine beside it, and so do sub-hubs; others run kernels; one that is
+ * alone does both in turn. */
+static int make_parts(nave *ctx, int *everywhere)
+{
+    bool alone = ctx->size == 1, subhub = is_subhub(ctx, ctx->rank);
     struct nv_engine_spec spec = {.mpi = ctx->mpi,
                                   .rank = ctx->rank,
                                   .kernels = &ctx->kernels,
                                   .ops = ctx->ops,
                                   .op_count = ctx->op_count,
                                   .user = ctx->user,
+                                  .patience = patience(ctx->size),
                                   .error = &ctx->error};
     int rc = nv_bells_open(ctx->mpi, NV_BELL_FUTEX, &ctx->error, &ctx->bells);
     if (rc == NAVE_OK)
         ctx->crowded = nv_bells_near(ctx->bells) > sysconf(_SC_NPROCESSORS_ONLN);
     if (rc == NAVE_OK)
-        rc = nv_comm_open(ctx->mpi, listen, ctx->bells, &ctx->error, &ctx->comm);
+        rc = open_comm(ctx);
     spec.comm = ctx->comm;
     spec.origin = ctx->origin;
     if (rc == NAVE_OK && ctx->rank == 0)
         rc = nv_hub_new(ctx, &ctx->hub);
-    if (rc == NAVE_OK && (ctx->rank != 0 || alone))
+    if (subhub && rc != NAVE_OK)
+        free(everywhere);
+    else if (subhub)
+        rc = nv_subhub_new(ctx, everywhere, &ctx->subhub);
+    if (rc == NAVE_OK && ((ctx->rank != 0 && !subhub) || alone))
         rc = nv_engine_new(&spec, &ctx->engine);
-    if (rc == NAVE_OK && ctx->rank == 0 && !alone && ctx->hub_works)
+    if (rc == NAVE_OK && ((ctx->rank == 0 && !alone && ctx->hub_works) || subhub))
         rc = nv_beside_start(&spec, ctx->bells, &ctx->error, &ctx->beside);
     if (rc == NAVE_OK && ctx->hub != NULL)
         idle_init(ctx, &ctx->hub->idle);
@@ -243,6 +282,8 @@ static void take_places(nave *ctx)
 {
     nave_place *places = nv_places_list(ctx->places);
     places[0].engine = ctx->hub_works;
+    for (int r = 0; ctx->leaders != NULL && r < ctx->size; r++)
+        places[r].subhub = ctx->leaders[r];
     ctx->shares_core = ctx->crowded || places[0].cores < 2;
     nv_places_warn(ctx->places, &ctx->error);
 }
@@ -250,6 +291,7 @@ static void take_places(nave *ctx)
 static int open_agreed(nave *ctx, const nave_options *opt)
 {
     char host[64] = "";
+    int *everywhere = NULL;
     int rc = agree(ctx, agree_on_library(ctx));
     if (rc == NAVE_OK)
         rc = agree(ctx, check_local(ctx, opt));
@@ -264,7 +306,12 @@ static int open_agreed(nave *ctx, const nave_options *opt)
         return rc;
     gethostname(host, sizeof host - 1);
     set_clock(ctx, host);
-    rc = agree(ctx, make_parts(ctx));
+    rc = make_groups(ctx, opt, host, &everywhere);
+    if (rc != NAVE_OK) {
+        free(everywhere);
+        return rc;
+    }
+    rc = agree(ctx, make_parts(ctx, everywhere));
     if (rc != NAVE_OK)
         return rc;
     MPI_Gather(host, (int)sizeof host, MPI_CHAR, ctx->hub != NULL ? ctx->hub->hosts : NULL,
@@ -299,15 +346,32 @@ int nave_open(MPI_Comm comm, const nave_options *opt, nave **out)
 
 /* -------------------------------------------------------------------------------------- serving */
 
+/* A turn of what this rank is, and what it then may wait for. */
+static int turn(nave *ctx, struct nv_idle *idle, bool *worked)
+{
+    int rc;
+    if (ctx->subhub == NULL) {
+        rc = nv_engine_turn(ctx->engine, worked);
+        idle->pending = nv_engine_waits_for_transfers(ctx->engine);
+        return rc;
+    }
+    rc = nv_subhub_turn(ctx->subhub, worked);
+    idle->pending = nv_comm_pending(ctx->comm) > 0;
+    idle->crowded = ctx->crowded || nv_subhub_own_load(ctx->subhub) > 0;
+    idle->until = ctx->subhub->until;
+    return rc;
+}
+
 int nave_turn(nave *ctx)
 {
+    struct nv_idle idle;
     bool worked;
     int rc;
     if (!ctx->usable)
         return ctx->rank == 0 ? nv_hub_check(ctx) : NAVE_END;
     if (ctx->rank == 0)
         return nv_hub_turn(ctx->hub, &worked);
-    rc = nv_engine_turn(ctx->engine, &worked);
+    rc = turn(ctx, &idle, &worked);
     if (rc == NAVE_END)
         ctx->usable = false;
     return rc;
@@ -316,20 +380,24 @@ int nave_turn(nave *ctx)
 int nave_serve(nave *ctx)
 {
     struct nv_idle idle;
+    unsigned long slack;
     int rc = NAVE_OK;
-    if (ctx->rank == 0 || ctx->engine == NULL)
+    if (ctx->rank == 0 || (ctx->engine == NULL && ctx->subhub == NULL))
         return ctx->rank == 0 && ctx->usable ? NAVE_OK : NAVE_ESTATE;
     idle_init(ctx, &idle);
+    slack = nv_clock_sharpen();
     while (ctx->usable && rc == NAVE_OK) {
         bool worked;
-        rc = nv_engine_turn(ctx->engine, &worked);
-        idle.pending = nv_engine_waits_for_transfers(ctx->engine);
+        rc = turn(ctx, &idle, &worked);
         if (rc == NAVE_OK)
             nv_idle(&idle, worked);
     }
     nv_idle_restart(&idle);
+    nv_clock_slack(slack);
     ctx->usable = false;
-    return rc == NAVE_OK || rc == NAVE_END ? nv_engine_status(ctx->engine) : rc;
+    if (rc != NAVE_OK && rc != NAVE_END)
+        return rc;
+    return ctx->subhub != NULL ? ctx->subhub->status : nv_engine_status(ctx->engine);
 }
 
 /* -------------------------------------------------------------------------------------- closing */
@@ -357,7 +425,8 @@ static int hub_end(nave *ctx, int status)
     if (rc == NAVE_OK)
         rc = nv_hub_wait(hub, all_complete, hub, -1);
     for (int engine = ctx->beside != NULL ? 0 : 1; engine < ctx->size && rc == NAVE_OK; engine++)
-        rc = nv_hub_control(hub, engine, NV_CLOSE, &control, NULL);
+        rc = nv_hub_control(hub, is_subhub(ctx, engine) ? ctx->size + engine : engine, NV_CLOSE,
+                            &control, NULL);
     return rc;
 }
 
@@ -380,10 +449,12 @@ static void ctx_free(nave *ctx)
     nv_beside_join(ctx->beside);
     nv_places_close(ctx->places);
     nv_engine_free(ctx->engine);
+    nv_subhub_free(ctx->subhub);
     nv_hub_free(ctx->hub);
     nv_comm_close(ctx->comm);
     nv_bells_close(ctx->bells);
     nv_kernels_release(&ctx->kernels);
+    free(ctx->leaders);
     for (size_t i = 0; i < ctx->op_count; i++)
         free((char *)(uintptr_t)ctx->ops[i].name);
     free(ctx->ops);

@@ -9,6 +9,8 @@ struct nv_object {
     struct nv_object *next;
     void *data;
     size_t size;
+    bool mapped;               /* from a segment, not from malloc */
+    struct nv_segment segment; /* whose name is to be taken away; or "" */
     char name[];
 };
 
@@ -33,29 +35,81 @@ void *nv_objects_find(const struct nv_objects *objects, const char *name, size_t
     return object->data != NULL ? object->data : &nothing;
 }
 
-int nv_objects_set(struct nv_objects *objects, const char *name, void *data, size_t size)
+static void unname(struct nv_object *object)
+{
+    nv_segment_unlink(&object->segment);
+    object->segment.name[0] = '\0';
+}
+
+static void free_data(struct nv_object *object)
+{
+    unname(object);
+    if (object->mapped)
+        nv_segment_unmap(object->data, object->size);
+    else
+        free(object->data);
+    object->data = NULL;
+    object->size = 0;
+    object->mapped = false;
+}
+
+/* The object of that name without its bytes, made if need be. */
+static int make_room(struct nv_objects *objects, const char *name, struct nv_object **out)
 {
     struct nv_object *object;
-    if (!nv_name_ok(name)) {
-        free(data);
+    if (!nv_name_ok(name))
         return NAVE_EINVAL;
-    }
     object = *link_of(&objects->first, name);
     if (object == NULL) {
-        object = malloc(sizeof *object + strlen(name) + 1);
-        if (object == NULL) {
-            free(data);
+        object = calloc(1, sizeof *object + strlen(name) + 1);
+        if (object == NULL)
             return NAVE_ENOMEM;
-        }
         strcpy(object->name, name);
-        object->data = NULL;
         object->next = objects->first;
         objects->first = object;
     }
-    free(object->data);
+    free_data(object);
+    *out = object;
+    return NAVE_OK;
+}
+
+int nv_objects_set(struct nv_objects *objects, const char *name, void *data, size_t size)
+{
+    struct nv_object *object;
+    int rc = make_room(objects, name, &object);
+    if (rc != NAVE_OK) {
+        free(data);
+        return rc;
+    }
     object->data = data;
     object->size = size;
     return NAVE_OK;
+}
+
+int nv_objects_set_mapped(struct nv_objects *objects, const char *name, void *data,
+                          const struct nv_segment *segment, bool owns)
+{
+    struct nv_object *object;
+    int rc = make_room(objects, name, &object);
+    if (rc != NAVE_OK) {
+        nv_segment_unmap(data, segment->size);
+        if (owns)
+            nv_segment_unlink(segment);
+        return rc;
+    }
+    object->data = data;
+    object->size = (size_t)segment->size;
+    object->mapped = true;
+    if (owns)
+        object->segment = *segment;
+    return NAVE_OK;
+}
+
+void nv_objects_unname(struct nv_objects *objects, const char *name)
+{
+    struct nv_object *object = *link_of(&objects->first, name);
+    if (object != NULL)
+        unname(object);
 }
 
 int nv_objects_drop(struct nv_objects *objects, const char *name)
@@ -65,7 +119,7 @@ int nv_objects_drop(struct nv_objects *objects, const char *name)
     if (object == NULL)
         return NAVE_EOBJECT;
     *link = object->next;
-    free(object->data);
+    free_data(object);
     free(object);
     return NAVE_OK;
 }

@@ -1,8 +1,15 @@
-/* object - the named buffers of one engine. */
+/* object - the named buffers of one engine.
+ *
+ * Invariant: an object's bytes are this engine's alone: memory from malloc, or a mapping of a
+ * segment that others have mapped as well and none of them sees the other write to.
+ */
 #ifndef NV_OBJECT_H
 #define NV_OBJECT_H
 
 #include "nave.h"
+#include "segment.h"
+
+#include <stdbool.h>
 
 struct nv_objects {
     struct nv_object *first;
@@ -14,6 +21,12 @@ void *nv_objects_find(const struct nv_objects *objects, const char *name, size_t
 /* Makes or replaces an object that takes over `data` (from malloc; NULL when size is 0).  NAVE_OK,
  * NAVE_EINVAL, NAVE_ENOMEM; `data` is freed on failure. */
 int nv_objects_set(struct nv_objects *objects, const char *name, void *data, size_t size);
+
+/* The same with a mapping of a segment; it is unmapped on failure.  With `owns` the
+ * name of the segment goes with the object, or before by nv_objects_unname(). */
+int nv_objects_set_mapped(struct nv_objects *objects, const char *name, void *data,
+                          const struct nv_segment *segment, bool owns);
+void nv_objects_unname(struct nv_objects *objects, const char *name);
 
 /* NAVE_OK or NAVE_EOBJECT. */
 int nv_objects_drop(struct nv_objects *objects, const char *name);

@@ -75,6 +75,7 @@ struct ring {
 
 struct engine {
     bool present, held, last;
+    bool behind; /* another one stands for it */
     bool idle;  /* some of its capacity has no task, and it is not held */
     bool asked; /* for a row, and has not answered */
     uint32_t capacity;

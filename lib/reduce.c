@@ -31,11 +31,15 @@ static bool all_ready(void *arg)
 
 static int say(struct reduction *reduction, enum nv_item_kind kind, uint32_t list_size)
 {
+    const nave *ctx = reduction->hub->ctx;
     struct nv_control control = {.job = reduction->future->job, .list_size = list_size};
     int rc = NAVE_OK;
-    for (uint32_t i = 0; i < reduction->count && rc == NAVE_OK; i++)
-        rc = nv_hub_control(reduction->hub, reduction->engines[i], kind, &control,
-                            reduction->engines);
+    for (uint32_t i = 0; i < reduction->count && rc == NAVE_OK; i++) {
+        int engine = reduction->engines[i];
+        if (kind == NV_REDUCE && nv_future_beside(ctx, engine)) /* its loop enters for it */
+            engine += ctx->size;
+        rc = nv_hub_control(reduction->hub, engine, kind, &control, reduction->engines);
+    }
     return rc;
 }
 
@@ -47,11 +51,17 @@ static int say_beside(const struct reduction *reduction, enum nv_item_kind kind)
 }
 
 /* What rank 0 itself holds: its engine's, while that does nothing, or what the hub added up. */
-static struct nv_partial *take_own(struct reduction *reduction)
+static struct nv_partial *take_own(struct reduction *reduction, int *rc)
 {
     nave *ctx = reduction->hub->ctx;
-    struct nv_partial *own = reduction->future->partial;
-    reduction->future->partial = NULL;
+    struct nv_partial *own = reduction->future->partials, *rest = own != NULL ? own->next : NULL;
+    reduction->future->partials = NULL;
+    while (rest != NULL) {
+        struct nv_partial *next = rest->next;
+        if (nv_partial_merge(own, rest) != NAVE_OK)
+            *rc = nv_error_set(&ctx->error, NAVE_ENOMEM, "no memory for a reduction");
+        rest = next;
+    }
     if (own == NULL && ctx->engine != NULL)
         own = nv_engine_take_partial(ctx->engine, reduction->future->job);
     if (own == NULL && reduction->beside)
@@ -66,7 +76,7 @@ static int list_engines(struct reduction *reduction)
     if (reduction->engines == NULL)
         return nv_error_set(&reduction->hub->ctx->error, NAVE_ENOMEM, "no memory for a reduction");
     for (size_t r = 1; r < used->limit; r++)
-        if (nv_set_has(used, r))
+        if (nv_set_has(used, r) && !nv_future_adds_up(reduction->future, (int)r))
             reduction->engines[reduction->count++] = (int32_t)r;
     reduction->beside = reduction->hub->ctx->beside != NULL && nv_set_has(used, 0);
     return NAVE_OK;
@@ -77,15 +87,17 @@ static int enter(struct reduction *reduction, void *acc)
 {
     nave *ctx = reduction->hub->ctx;
     bool all = reduction->count + 1 == (uint32_t)ctx->size, alone = reduction->count == 0;
-    struct nv_partial *own = NULL;
+    struct nv_partial *own;
     MPI_Comm mpi = MPI_COMM_NULL;
-    int rc = say(reduction, NV_REDUCE, all ? 0 : reduction->count);
+    int rc = NAVE_OK;
+    own = take_own(reduction, &rc);
+    if (rc == NAVE_OK)
+        rc = say(reduction, NV_REDUCE, all ? 0 : reduction->count);
     if (alone)
         mpi = MPI_COMM_SELF;
     else if (rc == NAVE_OK)
         rc = nv_fold_comm(ctx->mpi, reduction->engines, all ? 0 : (int)reduction->count, &mpi,
                           &ctx->error);
-    own = take_own(reduction);
     if (rc == NAVE_OK)
         rc = say_beside(reduction, NV_DROP);
     if (rc == NAVE_OK)

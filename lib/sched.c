@@ -79,6 +79,15 @@ void nv_sched_engine_last(struct nv_sched *sched, int number)
         nv_engine_ready(sched, engine);
 }
 
+void nv_sched_engine_behind(struct nv_sched *sched, int number)
+{
+    struct engine *engine = &sched->engines[number];
+    assert(engine->present && !engine->behind && engine->capacity == 1);
+    sched->present--;
+    sched->idle -= engine->idle;
+    engine->behind = true;
+}
+
 void nv_sched_engine_hold(struct nv_sched *sched, int number, bool hold)
 {
     struct engine *engine = &sched->engines[number];
@@ -401,6 +410,33 @@ bool nv_sched_returned(struct nv_sched *sched, int number, uint64_t id, uint64_t
     return true;
 }
 
+/* A row in the main lot, or one that came back: the tasks that wait are its end. */
+uint64_t nv_sched_withdraw(struct nv_sched *sched, uint64_t id, uint64_t first, uint64_t count)
+{
+    struct job *job = nv_job_find(sched, id);
+    struct lot *lot = job != NULL && nv_job_has_shares(job) ? &job->lots[0] : NULL;
+    struct lot *next = lot != NULL ? job->back : NULL;
+    uint64_t left, got;
+    while (lot != NULL && (lot->end != first + count || !lot->linked)) {
+        lot = next;
+        next = lot != NULL ? lot->sibling : NULL;
+    }
+    if (lot == NULL)
+        return 0;
+    left = lot->end - lot->first;
+    got = count < left ? count : left;
+    job->waiting -= got;
+    if (job->spec.costs != NULL)
+        job->cost -= nv_portion_cost(job, lot->end - got, got);
+    if (got < left) {
+        lot->end -= got;
+    } else {
+        nv_lot_drop(sched, lot);
+        forget_back(sched, lot);
+    }
+    return got;
+}
+
 uint64_t nv_sched_running(const struct nv_sched *sched, uint64_t id)
 {
     struct job *job = nv_job_find(sched, id);
@@ -410,6 +446,13 @@ uint64_t nv_sched_running(const struct nv_sched *sched, uint64_t id)
 uint64_t nv_sched_load(const struct nv_sched *sched, int engine)
 {
     return sched->engines[engine].tasks;
+}
+
+uint64_t nv_sched_spare(const struct nv_sched *sched, int number)
+{
+    const struct engine *engine = &sched->engines[number];
+    bool spare = engine->present && !engine->behind && engine->tasks < engine->capacity;
+    return spare ? engine->capacity - engine->tasks : 0;
 }
 
 bool nv_sched_idle(const struct nv_sched *sched)

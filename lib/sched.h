@@ -81,6 +81,10 @@ void nv_sched_engine_add(struct nv_sched *sched, int engine, uint32_t capacity);
 /* From now on the engine is offered tasks only after all others had theirs. */
 void nv_sched_engine_last(struct nv_sched *sched, int engine);
 
+/* The engine is behind another one as well, which stands for it (a sub-hub): those that ask the hub
+ * and stand idle are counted without it.  Its own tasks come as to any other. */
+void nv_sched_engine_behind(struct nv_sched *sched, int engine);
+
 /* While it is held an engine is given nothing. */
 void nv_sched_engine_hold(struct nv_sched *sched, int engine, bool hold);
 
@@ -94,6 +98,10 @@ bool nv_sched_placing(const char *name, enum nv_placing *placing);
 
 /* Adds a job and gives its id, never 0; 0 when out of memory.  A job of no tasks is fine. */
 uint64_t nv_sched_add(struct nv_sched *sched, const struct nv_job_spec *spec);
+
+/* Takes away the tasks at the end of a row of a balanced job, as many as still wait: they are the
+ * caller's.  Returns how many. */
+uint64_t nv_sched_withdraw(struct nv_sched *sched, uint64_t job, uint64_t first, uint64_t count);
 
 /* A balanced job without costs has tasks up to `count` in all from now on; an open one may send as
  * many. */
@@ -141,6 +149,9 @@ bool nv_sched_recall_possible(const struct nv_sched *sched);
  * them. */
 bool nv_sched_returned(struct nv_sched *sched, int engine, uint64_t job, uint64_t first,
                        uint64_t count, uint64_t asked_first, uint64_t asked_count);
+
+/* The capacity of an engine that has no tasks; of one behind another, or that is not there, 0. */
+uint64_t nv_sched_spare(const struct nv_sched *sched, int engine);
 
 /* Whether an engine has capacity without a task, and is not held. */
 bool nv_sched_idle(const struct nv_sched *sched);

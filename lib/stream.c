@@ -326,6 +326,11 @@ int nv_stream_take(struct nv_stream *stream, int source, const struct nv_item *i
     case NV_SURPLUS:
         owner = owner_of(stream, item->run.root);
         return owner != NULL ? nv_future_surplus(owner, item) : NAVE_OK;
+    case NV_GREW:
+        owner = owner_of(stream, item->control.first);
+        if (owner != NULL)
+            owner->grown += item->control.count;
+        return NAVE_OK;
     default:
         return NAVE_OK;
     }

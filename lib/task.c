@@ -75,11 +75,16 @@ void *nave_object(nave_task *task, const char *name, size_t *size)
     return nv_objects_find(task->objects, name, size);
 }
 
+/* The hub hears of an object that was made. */
+static int made(nave_task *task, const char *name, int rc)
+{
+    return rc == NAVE_OK ? nv_engine_holds(task->engine, name, true) : rc;
+}
+
 /* The object takes over `data`. */
 static int set_object(nave_task *task, const char *name, void *data, size_t size)
 {
-    int rc = nv_objects_set(task->objects, name, data, size);
-    return rc == NAVE_OK ? nv_engine_holds(task->engine, name, true) : rc;
+    return made(task, name, nv_objects_set(task->objects, name, data, size));
 }
 
 int nave_object_set(nave_task *task, const char *name, const void *data, size_t size)
@@ -146,4 +151,49 @@ int nv_task_drop(nave_task *task, const void *in, size_t in_size, void *out, siz
         return 0;
     nave_fail(task, "no object '%s'", task->object);
     return NAVE_EOBJECT;
+}
+
+/* Where there is no segment to be had, or no room for it, the engine has the object all the same. */
+int nv_task_share(nave_task *task, const void *in, size_t in_size, void *out, size_t out_size)
+{
+    struct nv_segment segment;
+    void *data;
+    if (out_size != sizeof segment)
+        return NAVE_EINVAL;
+    if (nv_segment_make(in, in_size, &segment) != 0)
+        return nv_task_push(task, in, in_size, NULL, 0);
+    if (nv_segment_map(&segment, &data) != 0) {
+        nv_segment_unlink(&segment);
+        return nv_task_push(task, in, in_size, NULL, 0);
+    }
+    memcpy(out, &segment, sizeof segment);
+    return made(task, task->object,
+                nv_objects_set_mapped(task->objects, task->object, data, &segment, true));
+}
+
+/* The hub sends the bytes to those that cannot. */
+int nv_task_join(nave_task *task, const void *in, size_t in_size, void *out, size_t out_size)
+{
+    struct nv_segment segment;
+    void *data;
+    int code;
+    if (in_size != sizeof segment || out_size != sizeof code)
+        return NAVE_EINVAL;
+    memcpy(&segment, in, sizeof segment);
+    code = nv_segment_map(&segment, &data);
+    if (code == 0)
+        code = made(task, task->object,
+                    nv_objects_set_mapped(task->objects, task->object, data, &segment, false));
+    memcpy(out, &code, sizeof code);
+    return 0;
+}
+
+int nv_task_unname(nave_task *task, const void *in, size_t in_size, void *out, size_t out_size)
+{
+    (void)in;
+    (void)in_size;
+    (void)out;
+    (void)out_size;
+    nv_objects_unname(task->objects, task->object);
+    return 0;
 }

@@ -41,4 +41,9 @@ void nv_task_run(nave_task *task, nave_kernel_fn *run, const void *in, size_t in
 /* The library's own kernels: they act on the object that the run names. */
 nave_kernel_fn nv_task_push, nv_task_pull, nv_task_drop;
 
+/* For a push that the engines of a node share.  Share: as push, and the result is a struct
+ * nv_segment that others can join, with no name when there is none.  Join: the object is the segment
+ * that is the input; the result is an int, 0 or why not.  Unname: nobody else will join. */
+nave_kernel_fn nv_task_share, nv_task_join, nv_task_unname;
+
 #endif

@@ -124,7 +124,10 @@ void nv_view_discard(nave_view *view)
         view->next->prev = view->prev;
     for (size_t i = 0; i < hub->ctx->kernels.count; i++)
         free(view->sets[i]);
+    for (size_t i = 0; view->grouped != NULL && i < hub->ctx->kernels.count; i++)
+        free(view->grouped[i]);
     free(view->sets);
+    free(view->grouped);
     free(view->near);
     free(view->engines);
     free(view);
@@ -172,6 +175,51 @@ const struct nv_set *nv_view_engines(nave_view *view, size_t kernel)
         if (nv_set_has(all, (size_t)view->engines[i]))
             nv_set_add(set, (size_t)view->engines[i]);
     return set;
+}
+
+/* Members of the set by their sub-hub, at its rank; NULL: out of memory. */
+static int *count_members(const nave *ctx, const struct nv_set *set)
+{
+    int *counts = calloc((size_t)ctx->size, sizeof *counts);
+    for (size_t r = 0; counts != NULL && r < set->limit; r++)
+        if (nv_set_has(set, r))
+            counts[ctx->leaders[r]]++;
+    return counts;
+}
+
+static struct nv_set *group_engines(const struct nv_hub *hub, const struct nv_set *set)
+{
+    const nave *ctx = hub->ctx;
+    struct nv_set *grouped = nv_set_new((size_t)hub->numbers);
+    int *some = count_members(ctx, set), *all = count_members(ctx, hub->engines);
+    for (size_t r = 0; grouped != NULL && some != NULL && all != NULL && r < set->limit; r++) {
+        int leader = ctx->leaders[r];
+        bool whole = leader > 0 && some[leader] == all[leader];
+        if (nv_set_has(set, r))
+            nv_set_add(grouped, whole ? (size_t)(ctx->size + leader) : r);
+    }
+    if (some == NULL || all == NULL) {
+        free(grouped);
+        grouped = NULL;
+    }
+    free(some);
+    free(all);
+    return grouped;
+}
+
+const struct nv_set *nv_view_grouped(nave_view *view, size_t kernel)
+{
+    struct nv_hub *hub = view->hub;
+    const struct nv_set *set = nv_view_engines(view, kernel);
+    struct nv_set **place;
+    if (!view->all && view->grouped == NULL)
+        view->grouped = calloc(hub->ctx->kernels.count, sizeof(struct nv_set *));
+    if (set == NULL || (!view->all && view->grouped == NULL))
+        return NULL;
+    place = view->all ? &hub->grouped[kernel] : &view->grouped[kernel];
+    if (*place == NULL)
+        *place = group_engines(hub, set);
+    return *place;
 }
 
 int nv_view_kernel(nave_view *view, const char *name, uint32_t *kernel,

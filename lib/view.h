@@ -20,6 +20,7 @@ struct nave_view {
     char *near; /* the name of an object, for NV_LOCALITY */
     struct nv_stream *streams;
     struct nv_set **sets; /* by kernel: the view's engines that have it, made when needed */
+    struct nv_set **grouped; /* likewise, see nv_view_grouped(); NULL: none yet */
 };
 
 /* The id of a kernel that the view can run, and the engines for it (owned by the view). */
@@ -28,6 +29,9 @@ int nv_view_kernel(nave_view *view, const char *name, uint32_t *kernel,
 
 /* The engines of the view that have a kernel, owned by the view; NULL: out of memory. */
 const struct nv_set *nv_view_engines(nave_view *view, size_t kernel);
+
+/* The same as numbers for the scheduler: sub-hubs stand for those groups of which all are in it. */
+const struct nv_set *nv_view_grouped(nave_view *view, size_t kernel);
 
 /* One user less; the last one frees it.  nv_view_discard() frees it whoever uses it. */
 void nv_view_leave(nave_view *view);

@@ -1,7 +1,8 @@
 /* farm - a random mix of calls, cancels and frees against a serial model.
  * ranks: 1 2 4 16
  *
- * The seed is printed; NAVE_TEST_SEED sets another.
+ * The seed is printed; NAVE_TEST_SEED sets another.  Every other play has sub-hubs for groups of
+ * engines; NAVE_TEST_GROUP sets how large they are in all plays (-1: none).
  * SPDX-License-Identifier: BSD-3-Clause */
 #include "ranks.h"
 
@@ -92,7 +93,6 @@ static int number(nave_task *task, const void *in, size_t in_size, void *out, si
 
 static const nave_kernel kernels[] = {NAVE_KERNEL(plain), NAVE_KERNEL(growing),
                                       NAVE_KERNEL(number)};
-static const nave_options opt = {.kernels = kernels, .kernel_count = 3};
 
 /* ---------------------------------------------------------------------------- futures in the air
  */
@@ -438,12 +438,13 @@ static void play_hub(nave *ctx)
             finish(&play, &play.flights[f]);
 }
 
-static void play_round(uint64_t seed)
+static void play_round(uint64_t seed, int group)
 {
+    const nave_options opt = {.kernels = kernels, .kernel_count = 3, .group = group};
     memset(&play, 0, sizeof play);
     play.random = seed;
     if (ranks.rank == 0)
-        print_message("seed %llu\n", (unsigned long long)seed);
+        print_message("seed %llu, groups of %d\n", (unsigned long long)seed, group);
     ranks_farm(&opt, play_hub);
     play.flights[FLIGHTS - 1].future = NULL; /* gone with its context */
     clear(&play.flights[FLIGHTS - 1]);
@@ -452,10 +453,12 @@ static void play_round(uint64_t seed)
 static void test_play(void **state)
 {
     const char *given = getenv("NAVE_TEST_SEED");
+    const char *group = getenv("NAVE_TEST_GROUP");
     uint64_t seed = given != NULL ? strtoull(given, NULL, 0) : 20240229;
+    static const int groups[] = {-1, 2, -1, 4};
     (void)state;
     for (uint64_t round = 0; round < 4; round++)
-        play_round(seed + round);
+        play_round(seed + round, group != NULL ? atoi(group) : groups[round]);
 }
 
 int main(int argc, char **argv)

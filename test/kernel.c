@@ -68,7 +68,8 @@ static const struct nv_kernels *kernels_named(const char *a, const char *b, cons
 {
     static char *names[NV_KERNEL_OWN + 3];
     static struct nv_kernels kernels = {.names = names};
-    const char *all[] = {"nave.push", "nave.pull", "nave.drop", a, b, c};
+    const char *all[] = {
+        "nave.push", "nave.pull", "nave.drop", "nave.share", "nave.join", "nave.unname", a, b, c};
     kernels.count = 0;
     for (size_t i = 0; i < sizeof all / sizeof *all && all[i] != NULL; i++)
         names[kernels.count++] = (char *)(uintptr_t)all[i];

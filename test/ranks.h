@@ -81,10 +81,9 @@ static inline bool ranks_same(double a, double b)
     return bits[0] == bits[1];
 }
 
-static inline void ranks_init(int *argc, char ***argv)
+/* MPI is up. */
+static inline void ranks_begin(void)
 {
-    int level;
-    MPI_Init_thread(argc, argv, MPI_THREAD_FUNNELED, &level);
     MPI_Comm_rank(MPI_COMM_WORLD, &ranks.rank);
     MPI_Comm_size(MPI_COMM_WORLD, &ranks.size);
     if (ranks.rank == 0)
@@ -92,6 +91,13 @@ static inline void ranks_init(int *argc, char ***argv)
     cmocka_set_message_output(CM_OUTPUT_TAP); /* goes to standard output only */
     if (freopen("/dev/null", "w", stdout) == NULL)
         MPI_Abort(MPI_COMM_WORLD, 1);
+}
+
+static inline void ranks_init(int *argc, char ***argv)
+{
+    int level;
+    MPI_Init_thread(argc, argv, MPI_THREAD_FUNNELED, &level);
+    ranks_begin();
 }
 
 /* One test's verdict, the same on all ranks; collective. */

@@ -1,0 +1,401 @@
+/* work - see work.h.  SPDX-License-Identifier: BSD-3-Clause */
+#include "work.h"
+#include "clock.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define SLICE_SECONDS 100e-6 /* of running before a look at what has come */
+/* Tasks that nobody asks about go by so long without a look at the clock. */
+#define UNREAD_SECONDS 500e-9
+#define LONG_SECONDS 500e-6 /* spawned tasks as long as this are shared out at once */
+
+enum {
+    BULK_MAX = 192 << 20, /* bytes of large results under way before running on */
+    STRIDE_MAX = 16,      /* tasks between two looks at the clock */
+};
+
+void nv_work_lot_free(struct nv_engine *engine, struct lot *lot)
+{
+    nv_buffers_give(&engine->buffers, lot->large, lot->large_size);
+    free(lot->skip);
+    if (lot->small) {
+        lot->next = engine->spare;
+        engine->spare = lot;
+    } else {
+        free(lot);
+    }
+}
+
+void nv_work_read_clock(struct nv_engine *engine)
+{
+    engine->now = nv_clock() - engine->spec.origin;
+    engine->unread = 0;
+}
+
+/* ------------------------------------------------------------------------------------ answering */
+
+/* The memory of a large result that is under way. */
+struct large {
+    struct nv_engine *engine;
+    void *memory;
+    size_t size;
+    bool kept; /* it belongs to the buffers */
+};
+
+static void large_sent(void *arg)
+{
+    struct large *large = arg;
+    large->engine->bulk -= large->size;
+    if (large->memory == NULL) /* it was an object's */
+        large->engine->holding = false;
+    if (large->kept)
+        nv_buffers_give(&large->engine->buffers, large->memory, large->size);
+    else
+        free(large->memory);
+    free(large);
+}
+
+/* Sends the bytes behind an item that says NV_BULK; takes over the task's memory. */
+static int send_large(struct nv_engine *engine, nave_task *task)
+{
+    struct large *large = malloc(sizeof *large);
+    void **owner = task->data == task->room ? &task->room : &task->output;
+    if (large == NULL)
+        return nv_error_set(engine->spec.error, NAVE_ENOMEM, "no memory for a result");
+    *large = (struct large){engine, task->borrowed ? NULL : *owner, task->size,
+                            !task->borrowed && owner == &task->room};
+    engine->bulk += task->size;
+    engine->holding = engine->holding || task->borrowed;
+    if (!task->borrowed)
+        *owner = NULL;
+    return nv_comm_send(engine->spec.comm, engine->answers.to, NV_TO_HUB, task->data, task->size,
+                        large_sent, large);
+}
+
+/* A result that is alone in its item: failed, large, or not of the size asked for. */
+int nv_work_answer(struct nv_engine *engine, nave_task *task, uint32_t flags, double started)
+{
+    bool large = task->size > NV_INLINE_MAX;
+    struct nv_result result = {.job = task->job,
+                               .index = task->index,
+                               .code = task->code,
+                               .message_size = (uint32_t)task->message_size,
+                               .size = task->size,
+                               .started = started,
+                               .ended = engine->now,
+                               .engine = engine->spec.rank,
+                               .flags = flags | (large ? NV_BULK : 0)};
+    int rc = nv_answers_result(&engine->answers, &result, task->message, task->data);
+    return rc == NAVE_OK && large ? send_large(engine, task) : rc;
+}
+
+/* -------------------------------------------------------------------------------------- running */
+
+/* Tasks that were run since the clock was read share the time. */
+void nv_work_settle(struct nv_engine *engine)
+{
+    double before = engine->now, each;
+    unsigned tasks = engine->unread;
+    if (tasks == 0)
+        return;
+    nv_work_read_clock(engine);
+    nv_answers_time(&engine->answers, before, engine->now);
+    each = (engine->now - before) / tasks;
+    engine->stride = each * STRIDE_MAX < UNREAD_SECONDS ? STRIDE_MAX
+                     : each < UNREAD_SECONDS            ? (unsigned)(UNREAD_SECONDS / each)
+                                                        : 1;
+}
+
+void nv_work_begin(struct nv_engine *engine, struct lot *lot, nave_task *task)
+{
+    task->engine = engine;
+    task->objects = &engine->objects;
+    task->object = (const char *)lot->extra;
+    task->input = &lot->large;
+    task->user = engine->spec.user;
+    task->job = lot->run.job;
+    task->index = nv_work_index(lot);
+    task->number = lot->run.flags & NV_SINGLES ? 0
+                   : lot->run.flags & NV_CHILD ? lot->run.root
+                                               : task->index;
+    task->rank = engine->spec.rank;
+    task->out = task->room = task->output = NULL;
+    task->out_size = 0;
+    task->data = NULL;
+    task->size = 0;
+    task->borrowed = false;
+    task->code = 0;
+    task->message_size = 0;
+}
+
+static const void *input_of(const struct lot *lot)
+{
+    if (lot->run.flags & NV_SHARED)
+        return lot->data;
+    return lot->data + lot->at * lot->run.in_size;
+}
+
+struct nv_partial *nv_work_partial(const struct nv_engine *engine, uint64_t job)
+{
+    struct nv_partial *partial = engine->partials;
+    while (partial != NULL && partial->job != job)
+        partial = partial->next;
+    return partial;
+}
+
+/* The partial of a folding run, made at its first task. */
+static struct nv_partial *partial_of(struct nv_engine *engine, const struct lot *lot,
+                                     nave_task *task)
+{
+    struct nv_partial *partial = nv_work_partial(engine, lot->run.parent);
+    bool accumulates = (engine->spec.kernels->flags[lot->run.kernel] & NAVE_ACCUMULATES) != 0;
+    struct nv_fold fold;
+    char why[256];
+    if (partial != NULL)
+        return partial;
+    if (!nv_fold_decode(&fold, lot->extra, lot->run.extra_size, engine->spec.ops,
+                        engine->spec.op_count, engine->spec.mpi != MPI_COMM_NULL, why,
+                        sizeof why)) {
+        nave_fail(task, "%s", why);
+        task->code = NAVE_ETYPE;
+        return NULL;
+    }
+    partial = nv_partial_new(lot->run.parent, &fold, accumulates);
+    if (partial == NULL) {
+        nv_fold_release(&fold);
+        task->code = NAVE_ENOMEM;
+        return NULL;
+    }
+    if (engine->spec.mpi == MPI_COMM_NULL &&
+        !nv_partial_describe(partial, lot->extra, lot->run.extra_size)) {
+        nv_partial_free(partial);
+        task->code = NAVE_ENOMEM;
+        return NULL;
+    }
+    partial->next = engine->partials;
+    engine->partials = partial;
+    return partial;
+}
+
+void nv_work_call(struct nv_engine *engine, nave_task *task, nave_kernel_fn *run, const void *in,
+                  size_t in_size)
+{
+    engine->inside = true;
+    nv_task_run(task, run, in, in_size);
+    engine->inside = false;
+}
+
+/* The result goes into the partial; what is answered has no bytes. */
+void nv_work_fold(struct nv_engine *engine, struct lot *lot, nave_task *task, nave_kernel_fn *run,
+                  const void *in, size_t in_size)
+{
+    struct nv_partial *partial = partial_of(engine, lot, task);
+    int code;
+    if (partial == NULL)
+        return;
+    task->out = nv_partial_begin(partial, task->index);
+    task->out_size = nv_fold_size(&partial->fold);
+    if (task->out == NULL) {
+        nave_fail(task, "no memory for a result of %zu bytes", task->out_size);
+        task->code = NAVE_ENOMEM;
+        return;
+    }
+    nv_work_call(engine, task, run, in, in_size);
+    if (task->code == 0 && task->data != task->out) {
+        nave_fail(task, "nave_output() cannot be used in nave_map_reduce()");
+        task->code = NAVE_ESIZE;
+    }
+    code = task->code == 0 ? nv_partial_end(partial, task->index) : NAVE_OK;
+    if (code != NAVE_OK)
+        task->code = code;
+    task->data = NULL;
+    task->size = 0;
+}
+
+/* Room for the result of the next task: in the row, or of its own. */
+static int place_output(struct nv_engine *engine, const struct lot *lot, nave_task *task)
+{
+    int rc;
+    task->out_size = (size_t)lot->run.out_size;
+    if (task->out_size > NV_INLINE_MAX) {
+        task->room = task->out = nv_buffers_take(&engine->buffers, task->out_size, true);
+        if (task->out == NULL) {
+            nave_fail(task, "no memory for a result of %zu bytes", task->out_size);
+            task->code = NAVE_ENOMEM;
+        }
+        return NAVE_OK;
+    }
+    if (!nv_answers_fits(&engine->answers, task->job, task->index, task->out_size))
+        nv_work_settle(engine);
+    rc = nv_answers_room(&engine->answers, task->job, task->index, task->out_size, engine->now,
+                         &task->out);
+    if (rc == NAVE_OK && task->out_size > 0)
+        memset(task->out, 0, task->out_size);
+    return rc;
+}
+
+static int call(struct nv_engine *engine, struct lot *lot, nave_task *task)
+{
+    const struct nv_kernels *kernels = engine->spec.kernels;
+    nave_kernel_fn *run = lot->run.kernel < kernels->count ? kernels->local[lot->run.kernel] : NULL;
+    size_t in_size = (size_t)lot->run.in_size;
+    int rc = NAVE_OK;
+    if (run == NULL || lot->lost) {
+        nave_fail(task,
+                  run == NULL ? "this engine has no such kernel"
+                              : "no memory for the input of %zu bytes",
+                  in_size);
+        task->code = run == NULL ? NAVE_EKERNEL : NAVE_ENOMEM;
+    } else if (lot->run.flags & NV_FOLD) {
+        nv_work_fold(engine, lot, task, run, input_of(lot), in_size);
+    } else {
+        rc = place_output(engine, lot, task);
+        if (rc == NAVE_OK && task->code == 0)
+            nv_work_call(engine, task, run, input_of(lot), in_size);
+    }
+    return rc;
+}
+
+/* Whether the result can be in a row, where a time is a number of nanoseconds below 2^32. */
+static bool goes_into_row(const nave_task *task, double seconds)
+{
+    return task->code == 0 && !task->borrowed && task->output == NULL && task->room == NULL &&
+           seconds < 4;
+}
+
+static int answer_in_row(struct nv_engine *engine, const struct lot *lot)
+{
+    nave_task *task = &engine->task;
+    void *nothing;
+    if (lot->run.flags & NV_FOLD) {
+        int rc;
+        if (!nv_answers_fits(&engine->answers, task->job, task->index, 0))
+            nv_work_settle(engine);
+        rc = nv_answers_room(&engine->answers, task->job, task->index, 0, task->started, &nothing);
+        if (rc != NAVE_OK)
+            return rc;
+    }
+    nv_answers_good(&engine->answers);
+    if (!(lot->run.flags & NV_UNTIMED))
+        nv_answers_time(&engine->answers, task->started, engine->now);
+    else if (++engine->unread >= engine->stride)
+        nv_work_settle(engine);
+    return NAVE_OK;
+}
+
+/* The first task of the lot and all that descends from it here are done: its answer. */
+static int finish_task(struct nv_engine *engine, struct lot *lot)
+{
+    nave_task *task = &engine->task;
+    bool timed = !(lot->run.flags & NV_UNTIMED);
+    int rc = NAVE_OK;
+    engine->open = false;
+    if (timed || !goes_into_row(task, 0)) {
+        nv_work_settle(engine);
+        nv_work_read_clock(engine);
+    }
+    if (engine->grown > 0 && (lot->at + 1 == lot->run.count || lot->run.flags & NV_SINGLES))
+        rc = nv_spawn_tell(engine, lot);
+    if (rc == NAVE_OK && goes_into_row(task, timed ? engine->now - task->started : 0))
+        rc = answer_in_row(engine, lot);
+    else if (rc == NAVE_OK)
+        rc = nv_work_answer(engine, task, 0, task->started);
+    lot->at++;
+    free(task->output);
+    nv_buffers_give(&engine->buffers, task->room, task->out_size);
+    return rc;
+}
+
+/* Runs the next task; what it has spawned comes before its answer. */
+static int run_task(struct nv_engine *engine, struct lot *lot)
+{
+    nave_task *task = &engine->task;
+    int rc;
+    nv_work_begin(engine, lot, task);
+    task->started = engine->now;
+    rc = call(engine, lot, task);
+    if (rc == NAVE_OK && engine->pool.count > 0) {
+        engine->open = true;
+        return NAVE_OK;
+    }
+    return rc == NAVE_OK ? finish_task(engine, lot) : rc;
+}
+
+/* ----------------------------------------------------------------------------------- the slices */
+
+/* Answers what is left of a cancelled run, or the cancelled row at its head. */
+static int drop(struct nv_engine *engine, struct lot *lot)
+{
+    struct nv_control control = {
+        .job = lot->run.job, .first = nv_work_index(lot), .engine = engine->spec.rank};
+    int rc = engine->grown > 0 ? nv_spawn_tell(engine, lot) : NAVE_OK;
+    while (lot->at < lot->run.count && nv_work_cancelled(lot)) {
+        lot->at++;
+        control.count++;
+    }
+    nv_work_settle(engine);
+    return rc == NAVE_OK ? nv_answers_control(&engine->answers, NV_DROPPED, &control) : rc;
+}
+
+static bool may_run(const struct nv_engine *engine)
+{
+    return engine->first != NULL && !engine->first->arriving && !engine->holding &&
+           (engine->preparing == 0 || engine->open) && engine->bulk < BULK_MAX;
+}
+
+static void lot_finish(struct nv_engine *engine)
+{
+    struct lot *lot = engine->first;
+    engine->first = lot->next;
+    if (engine->first == NULL)
+        engine->end = &engine->first;
+    nv_work_lot_free(engine, lot);
+}
+
+static int step(struct nv_engine *engine)
+{
+    struct lot *lot = engine->first;
+    int rc = nv_answers_to(&engine->answers, lot->source);
+    if (rc != NAVE_OK)
+        return rc;
+    if (engine->open && nv_work_cancelled(lot))
+        nv_pool_clear(&engine->pool);
+    if (engine->open && engine->pool.count > 0)
+        return nv_spawn_run(engine, lot);
+    if (engine->open)
+        rc = finish_task(engine, lot);
+    else
+        rc = nv_work_cancelled(lot) ? drop(engine, lot) : run_task(engine, lot);
+    if (lot->at == lot->run.count)
+        lot_finish(engine);
+    return rc;
+}
+
+/* Runs tasks for a slice of time.  Results go when nothing is left to run, or after a while. */
+int nv_work_slice(struct nv_engine *engine, bool *worked)
+{
+    double until;
+    int rc = NAVE_OK;
+    if (!may_run(engine)) {
+        *worked = nv_buffers_clean(&engine->buffers) || *worked;
+        return NAVE_OK;
+    }
+    *worked = true;
+    nv_work_read_clock(engine);
+    until = engine->now + SLICE_SECONDS;
+    while (rc == NAVE_OK && may_run(engine) && engine->now < until) {
+        double before = engine->now;
+        rc = step(engine);
+        if (rc == NAVE_OK && engine->now - before > LONG_SECONDS)
+            rc = nv_spawn_share_all(engine);
+    }
+    nv_work_settle(engine);
+    if (rc == NAVE_OK)
+        rc = nv_spawn_mention(engine);
+    if (rc == NAVE_OK && (!may_run(engine) || engine->now - engine->sent > engine->spec.patience)) {
+        rc = nv_answers_post(&engine->answers);
+        engine->sent = engine->now;
+    }
+    return rc;
+}
