@@ -34,8 +34,8 @@
  *     line of detail.  On error outputs are untouched unless the text says otherwise.
  * Roles.  Collective calls are marked so; every rank of the communicator makes them.  All others
  *     that take a context, a view or a future are for the hub and return NAVE_EROLE on an engine.
- * Threads.  One thread per process calls Nave, the one that may call MPI.  On rank 0 kernels run
- *     on a thread of the library's beside it, which makes no MPI calls: MPI_THREAD_FUNNELED is the
+ * Threads.  One thread per process calls Nave, the one that may call MPI.  On rank 0, and on the
+ *     sub-hubs of large farms, kernels run on a thread of the library's, which makes no MPI calls: MPI_THREAD_FUNNELED is the
  *     level to ask for (Open MPI and MPICH do the same under MPI_THREAD_SINGLE).  Contexts are
  *     independent; there are no globals.
  * Progress.  The hub works inside Nave calls (nave_wait and its kin, nave_turn) and, briefly, in
@@ -134,7 +134,8 @@ typedef int nave_kernel_fn(nave_task *task, const void *in, size_t in_size, void
 enum {
     /* In nave_map_reduce() the kernel adds to what `out` holds, instead of getting it empty. */
     NAVE_ACCUMULATES = 1,
-    /* Rank 0 does not run this kernel, unless it is alone.  (A direct view of all engines cannot
+    /* It calls MPI, or cannot run beside the program of rank 0, which then does not run it, unless
+     * rank 0 is alone.  (A direct view of all engines cannot
      * have it then, unless nave_options.idle_hub is set.) */
     NAVE_NOT_ON_HUB = 2
 };
@@ -238,7 +239,8 @@ NAVE_API void nave_log_stderr(void *arg, int level, const char *line);
  *
  * Large farms over several hosts (more than 64 engines, or opt->group) have two levels: the first
  * engine of each host, and of each `group` engines on it, is a sub-hub as well, which gets tasks of
- * balanced calls for all of them at a time.  Nothing else changes.
+ * balanced calls for all of them at a time.  Nothing else changes.  A rank that has a kernel with
+ * NAVE_NOT_ON_HUB is no sub-hub; a group without one is served by the hub itself.
  *
  * Where the launcher has left the ranks unbound and each can have a core, they are bound to equal
  * shares of the cores until nave_close(); NAVE_BIND=none in the environment leaves them alone.
@@ -491,7 +493,10 @@ NAVE_API void nave_future_free(nave_future *future);
  * Kernels reach them by nave_object().  These calls act on every engine of the view (of either
  * kind) in the view's order, and block.  Names: 1 to 127 bytes. */
 
-/* Puts a copy of the buffer on each engine. */
+/* Puts a copy of the buffer on each engine.  Of 256 KiB and more the engines of one host share one
+ * copy as long as nobody changes it (two engines on the hub's host: of 32 MiB and more): it goes to
+ * each host once, and a page that a kernel writes to becomes its engine's own.  Where shared memory
+ * is short each engine gets its own at once. */
 NAVE_API int nave_push(nave_view *view, const char *name, const void *data, size_t size);
 
 /* Fetches an object from each engine: the future's results, in the view's order.  Complete on

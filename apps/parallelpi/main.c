@@ -207,12 +207,12 @@ static int work(int argc, char **argv, int rank)
 
 int main(int argc, char **argv)
 {
-    int rank, status;
+    int rank, status, level;
 
     /* Without mpirun, Open MPI would start a daemon first, and want ssh or rsh for that, only to
      * be ready for MPI_Comm_spawn(). */
     setenv("OMPI_MCA_ess_singleton_isolated", "1", 0);
-    MPI_Init(&argc, &argv);
+    MPI_Init_thread(&argc, &argv, MPI_THREAD_FUNNELED, &level);
     MPI_Comm_rank(MPI_COMM_WORLD, &rank);
     status = work(argc, argv, rank);
     MPI_Finalize();
