@@ -76,7 +76,7 @@ DEPS_CFLAGS = $(patsubst -I%,-isystem%,$(MPI_CFLAGS) $(HWLOC_CFLAGS) $(GSL_CFLAG
 ALL_CFLAGS  = -std=c11 -D_POSIX_C_SOURCE=200809L -fPIC -fvisibility=hidden -pthread $(WARNINGS) \
               -I$(S)include $(DEPS_CFLAGS) $(CPPFLAGS) $(CFLAGS) $(sanitize)
 ALL_LDFLAGS = -pthread $(CFLAGS) $(sanitize) $(LDFLAGS)
-LIB_LIBS    = $(HWLOC_LIBS) $(MPI_LIBS) -lm
+LIB_LIBS    = $(HWLOC_LIBS) $(MPI_LIBS) $(RT_LIBS) -lm
 ALL_LIBS    = -Wl,--as-needed $(LIB_LIBS) $(GSL_LIBS) $(CJSON_LIBS) $(CRYPTO_LIBS) $(FLINT_LIBS)
 
 # Only "quoted" includes may find a layer's own headers: lib/sched.h must never stand in for <sched.h>.
@@ -181,7 +181,7 @@ $(O)/lib/nave.pc: $(S)lib/nave.pc.in $(O)/nave.pc.key
 	@sed $(foreach v,$(pc_variables),-e 's|@$v@|$($v)|') $< >$@
 
 # The paths are in the key as they are used: nave.pc must follow a prefix that is given to `make install` only.
-pc_variables := prefix libdir includedir VERSION MPI_CFLAGS MPI_LIBS HWLOC_LIBS RPATH
+pc_variables := prefix libdir includedir VERSION MPI_CFLAGS MPI_LIBS HWLOC_LIBS RT_LIBS RPATH
 RPATH = $(if $(filter /usr /,$(prefix)),,-Wl$(comma)-rpath$(comma)$(libdir))
 
 $(O)/nave.pc.key: FORCE

@@ -144,6 +144,13 @@ void nv_bell_ring(struct nv_bell *bell)
     if (bell == NULL)
         return;
     fence(bell);
+    nv_bell_nudge(bell);
+}
+
+void nv_bell_nudge(struct nv_bell *bell)
+{
+    if (bell == NULL)
+        return;
     if (atomic_load_explicit(&bell->word, memory_order_relaxed) == AWAKE ||
         atomic_exchange(&bell->word, AWAKE) != ASLEEP)
         return;

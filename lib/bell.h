@@ -62,6 +62,9 @@ struct nv_bell *nv_bells_at(const struct nv_bells *bells, int rank, enum nv_bell
 /* After posting; NULL is fine.  From any thread. */
 void nv_bell_ring(struct nv_bell *bell);
 
+/* Before posting, so that a sleeper wakes up meanwhile: costs a load, promises nothing. */
+void nv_bell_nudge(struct nv_bell *bell);
+
 /* The owner's side.  Arm, look once more, then either disarm or sleep: until the ring, or for
  * `seconds` (negative: no limit).  The sleep returns whether it was the ring, and disarms. */
 void nv_bell_arm(struct nv_bell *bell);

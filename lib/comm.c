@@ -572,7 +572,8 @@ static int pass_on(struct nv_comm *comm)
 void nv_comm_wake(const struct nv_comm *comm, int rank, enum nv_lane lane)
 {
     bool beside = rank == comm->rank && lane == NV_TO_ENGINE;
-    ring(comm, rank, beside ? NV_BELL_THREAD : NV_BELL_LOOP);
+    if (comm->bells != NULL)
+        nv_bell_nudge(nv_bells_at(comm->bells, rank, beside ? NV_BELL_THREAD : NV_BELL_LOOP));
 }
 
 int nv_comm_post(struct nv_comm *comm, int rank, enum nv_lane lane, struct nv_frame *frame)

@@ -205,7 +205,7 @@ static int check_hints(const struct nv_future_spec *spec)
 {
     const nave_policy *policy = &spec->view->policy;
     struct nv_error *error = &spec->view->hub->ctx->error;
-    if (policy->costs == NULL || spec->input.kind == NV_IN_SOURCE)
+    if (policy->costs == NULL || spec->each || spec->input.kind == NV_IN_SOURCE)
         return NAVE_OK;
     if (spec->count > policy->cost_count || spec->count > UINT32_MAX)
         return nv_error_set(error, NAVE_EINVAL, "%llu tasks, but cost hints for %zu",
@@ -242,7 +242,7 @@ static nave_future *future_new(const struct nv_future_spec *spec, uint32_t kerne
     future->root = spec->root;
     nv_ledger_init(&future->ledger);
     if (future->extra == NULL || (spec->flags & NV_FOLD && future->used == NULL) ||
-        !put_in_order(future)) {
+        (!spec->each && !put_in_order(future))) {
         future->input.owned = NULL; /* the caller's still */
         future_release(future);
         return NULL;

@@ -14,7 +14,7 @@
 #include <mpi.h>
 
 struct nv_member {
-    uint64_t host; /* a number for its name */
+    uint64_t host;  /* a number for its name */
     int32_t engine; /* 1: runs kernels */
     int32_t able;   /* 1: may run them beside a loop */
 };

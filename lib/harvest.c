@@ -464,6 +464,14 @@ int nv_future_surplus(nave_future *future, const struct nv_item *item)
     return rc;
 }
 
+/* Spawned tasks were run, by that engine alone unless it is negative. */
+static void take_grew(nave_future *future, const struct nv_control *control)
+{
+    (future->parent != NULL ? future->parent : future)->grown += control->count;
+    if (control->count > 0)
+        ran_on(future, control->engine);
+}
+
 int nv_future_take(nave_future *future, int source, const struct nv_item *item)
 {
     int rc = NAVE_OK;
@@ -476,7 +484,7 @@ int nv_future_take(nave_future *future, int source, const struct nv_item *item)
     else if (item->kind == NV_SURPLUS)
         rc = nv_future_surplus(future, item);
     else if (item->kind == NV_GREW)
-        (future->parent != NULL ? future->parent : future)->grown += item->control.count;
+        take_grew(future, &item->control);
     else
         rc = take_dropped(future, source, item);
     if (rc == NAVE_OK) {

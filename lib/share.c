@@ -14,8 +14,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char push[] = "nave.push", pull[] = "nave.pull", drop[] = "nave.drop";
-
 enum {
     SHARED_LEAST = 256 * 1024, /* bytes that are worth a segment */
     SHARED_BY_TWO = 32 << 20   /*   on the hub's node, where two copies are made faster than that */
@@ -39,12 +37,21 @@ static int check_name(nave_view *view, const char *name)
     return rc;
 }
 
+/* Starts a call of one of our own kernels, which every engine has. */
+static int begin(const struct nv_future_spec *spec, enum nv_own_kernel kernel, nave_future **future)
+{
+    const struct nv_set *engines = nv_view_engines(spec->view, kernel);
+    if (engines != NULL)
+        return nv_future_begin_with(spec, kernel, engines, future);
+    nv_error_set(&spec->view->hub->ctx->error, NAVE_ENOMEM, "no memory for a view");
+    return NAVE_ENOMEM;
+}
+
 /* Starts the call and waits. */
-static int on_each(nave_view *view, const char *kernel, const char *name, struct nv_input input,
-                   struct nv_output output, nave_future **future)
+static int on_each(nave_view *view, enum nv_own_kernel kernel, const char *name,
+                   struct nv_input input, struct nv_output output, nave_future **future)
 {
     struct nv_future_spec spec = {.view = view,
-                                  .kernel = kernel,
                                   .input = input,
                                   .output = output,
                                   .count = view->count,
@@ -53,12 +60,12 @@ static int on_each(nave_view *view, const char *kernel, const char *name, struct
     int rc = check_name(view, name);
     if (rc == NAVE_OK) {
         spec.extra_size = strlen(name);
-        rc = nv_future_start(&spec, future);
+        rc = begin(&spec, kernel, future);
     }
     if (rc != NAVE_OK)
         return rc;
     rc = wait_for(*future);
-    if (rc != NAVE_OK || kernel != pull || output.kind != NV_OUT_KEEP)
+    if (rc != NAVE_OK || kernel != NV_KERNEL_PULL || output.kind != NV_OUT_KEEP)
         nave_future_free(*future);
     return rc;
 }
@@ -186,11 +193,10 @@ static void deal_roles(struct once *once)
 }
 
 /* Starts a call on the engines of that role; no future when there are none. */
-static int begin(struct once *once, enum role role, const char *kernel, struct nv_input input,
-                 struct nv_output output, nave_future **future)
+static int begin_on(struct once *once, enum role role, enum nv_own_kernel kernel,
+                    struct nv_input input, struct nv_output output, nave_future **future)
 {
-    struct nv_future_spec spec = {.kernel = kernel,
-                                  .input = input,
+    struct nv_future_spec spec = {.input = input,
                                   .output = output,
                                   .each = true,
                                   .extra = once->name,
@@ -206,7 +212,7 @@ static int begin(struct once *once, enum role role, const char *kernel, struct n
     if (rc != NAVE_OK)
         return rc;
     spec.view->policy.priority = once->view->policy.priority;
-    rc = nv_future_begin(&spec, future);
+    rc = begin(&spec, kernel, future);
     nave_view_free(spec.view);
     return rc;
 }
@@ -245,8 +251,8 @@ static int send_first(struct once *once)
         .kind = NV_OUT_ARRAY, .base = (char *)once->segments, .size = sizeof *once->segments};
     nave_future *alone, *first;
     size_t n = 0;
-    int rc = begin(once, ALONE, push, once->data, kept, &alone);
-    rc = earlier(rc, begin(once, FIRST, "nave.share", once->data, made, &first));
+    int rc = begin_on(once, ALONE, NV_KERNEL_PUSH, once->data, kept, &alone);
+    rc = earlier(rc, begin_on(once, FIRST, NV_KERNEL_SHARE, once->data, made, &first));
     rc = earlier(rc, end(alone));
     rc = earlier(rc, end(first));
     for (size_t j = 0; j < once->count; j++) {
@@ -278,7 +284,7 @@ static int join(struct once *once)
             once->segments[n++] = *segment;
     }
     memset(once->codes, -1, n * sizeof *once->codes); /* of those that do not answer */
-    rc = begin(once, JOINS, "nave.join", segments, codes, &future);
+    rc = begin_on(once, JOINS, NV_KERNEL_JOIN, segments, codes, &future);
     rc = earlier(rc, end(future));
     n = 0;
     for (size_t j = 0; j < once->count; j++)
@@ -291,8 +297,8 @@ static int join(struct once *once)
 static int send_rest(struct once *once)
 {
     nave_future *first, *alone;
-    int rc = begin(once, FIRST, "nave.unname", no_input, kept, &first);
-    rc = earlier(rc, begin(once, ALONE, push, once->data, kept, &alone));
+    int rc = begin_on(once, FIRST, NV_KERNEL_UNNAME, no_input, kept, &first);
+    rc = earlier(rc, begin_on(once, ALONE, NV_KERNEL_PUSH, once->data, kept, &alone));
     rc = earlier(rc, end(first));
     return earlier(rc, end(alone));
 }
@@ -321,7 +327,7 @@ int nave_push(nave_view *view, const char *name, const void *data, size_t size)
     if (size >= SHARED_LEAST && view->count > 1 && once_init(&once) && find_nodes(&once))
         rc = push_once(&once);
     else
-        rc = on_each(view, push, name, input, kept, &future);
+        rc = on_each(view, NV_KERNEL_PUSH, name, input, kept, &future);
     once_release(&once);
     return rc;
 }
@@ -329,7 +335,7 @@ int nave_push(nave_view *view, const char *name, const void *data, size_t size)
 int nave_pull(nave_view *view, const char *name, nave_future **out)
 {
     nave_future *future;
-    int rc = on_each(view, pull, name, no_input, kept, &future);
+    int rc = on_each(view, NV_KERNEL_PULL, name, no_input, kept, &future);
     if (rc == NAVE_OK)
         *out = future;
     return rc;
@@ -340,7 +346,7 @@ int nave_scatter(nave_view *view, const char *name, const void *base, size_t n, 
     struct nv_input input = {.kind = NV_IN_PARTS, .base = base, .n = n, .size = size};
     nave_future *future;
     int rc = check_elements(view, base, n, size);
-    return rc == NAVE_OK ? on_each(view, push, name, input, kept, &future) : rc;
+    return rc == NAVE_OK ? on_each(view, NV_KERNEL_PUSH, name, input, kept, &future) : rc;
 }
 
 int nave_gather(nave_view *view, const char *name, void *base, size_t n, size_t size)
@@ -348,11 +354,11 @@ int nave_gather(nave_view *view, const char *name, void *base, size_t n, size_t 
     struct nv_output output = {.kind = NV_OUT_PARTS, .base = base, .n = n, .size = size};
     nave_future *future;
     int rc = check_elements(view, base, n, size);
-    return rc == NAVE_OK ? on_each(view, pull, name, no_input, output, &future) : rc;
+    return rc == NAVE_OK ? on_each(view, NV_KERNEL_PULL, name, no_input, output, &future) : rc;
 }
 
 int nave_drop(nave_view *view, const char *name)
 {
     nave_future *future;
-    return on_each(view, drop, name, no_input, kept, &future);
+    return on_each(view, NV_KERNEL_DROP, name, no_input, kept, &future);
 }

@@ -48,8 +48,10 @@ int nv_subhub_new(nave *ctx, int *everywhere, struct nv_subhub **out)
     subhub->members = calloc(ranks, sizeof *subhub->members);
     subhub->pools = calloc(ranks, sizeof *subhub->pools);
     subhub->wanted = calloc(ranks, sizeof *subhub->wanted);
+    subhub->bases = calloc(ranks, sizeof *subhub->bases);
     if (rc != NAVE_OK || subhub->sched == NULL || subhub->engines == NULL ||
-        subhub->members == NULL || subhub->pools == NULL || subhub->wanted == NULL)
+        subhub->members == NULL || subhub->pools == NULL || subhub->wanted == NULL ||
+        subhub->bases == NULL)
         return nv_error_set(&ctx->error, NAVE_ENOMEM, "no memory for the sub-hub");
     find_members(subhub);
     return NAVE_OK;
@@ -68,6 +70,7 @@ void nv_subhub_free(struct nv_subhub *subhub)
     free(subhub->everywhere);
     free(subhub->pools);
     free(subhub->wanted);
+    free(subhub->bases);
     free(subhub);
 }
 
@@ -181,7 +184,7 @@ static int take_grew(struct nv_subhub *subhub, int source, const struct nv_contr
     subhub->pools_known = false;
     for (int i = 0; i < subhub->count; i++)
         subhub->pools_known = subhub->pools_known || subhub->pools[subhub->members[i]] > 0;
-    nv_errand_grew(subhub, control->job, control->count);
+    nv_errand_grew(subhub, control);
     return asked && subhub->promised ? answer_want(subhub) : NAVE_OK;
 }
 
@@ -193,8 +196,7 @@ static int reduce(struct nv_subhub *subhub, const struct nv_item *item)
 {
     nave *ctx = subhub->ctx;
     struct nv_control control = {.job = item->control.job};
-    struct nv_partial *partial =
-        nv_engine_take_partial(nv_beside_engine(ctx->beside), control.job);
+    struct nv_partial *partial = nv_engine_take_partial(nv_beside_engine(ctx->beside), control.job);
     struct nv_fold fold;
     MPI_Comm mpi = MPI_COMM_NULL;
     char why[256];

@@ -36,6 +36,7 @@ struct nv_subhub {
     size_t bulk;               /* bytes of large results on their way to the hub */
     uint64_t *pools;           /* by rank: spawned tasks that wait there, as it said */
     bool *wanted;              /* by rank: it was asked for some */
+    uint64_t *bases;           /* by rank: first task of the errand that it was last asked for */
     bool pools_known;          /* one of them is not 0 */
     bool promised;             /* the hub was not yet answered that asked for spawned tasks */
     bool news;                 /* of spawned tasks, which the hub has not heard */

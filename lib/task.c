@@ -166,6 +166,8 @@ int nv_task_share(nave_task *task, const void *in, size_t in_size, void *out, si
         nv_segment_unlink(&segment);
         return nv_task_push(task, in, in_size, NULL, 0);
     }
+    free(*task->input); /* not to be kept for others, as inputs are: the bytes are there once */
+    *task->input = NULL;
     memcpy(out, &segment, sizeof segment);
     return made(task, task->object,
                 nv_objects_set_mapped(task->objects, task->object, data, &segment, true));

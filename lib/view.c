@@ -230,7 +230,7 @@ int nv_view_kernel(nave_view *view, const char *name, uint32_t *kernel,
     const struct nv_set *set;
     if (name == NULL)
         return nv_error_set(&ctx->error, NAVE_EINVAL, "the kernel's name is NULL");
-    if (id < 0)
+    if (id < NV_KERNEL_OWN) /* the library's own expect what only the library sends */
         return unknown_kernel(view, name);
     set = nv_view_engines(view, (size_t)id);
     if (set == NULL)

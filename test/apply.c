@@ -106,10 +106,10 @@ static int endless(nave_task *task, const void *in, size_t in_size, void *out, s
            nave_spawn(task, "endless", "x", 1) != NAVE_OK;
 }
 
-static const nave_kernel kernels[] = {
-    NAVE_KERNEL(square), NAVE_KERNEL(odd),  NAVE_KERNEL(echo),
-    NAVE_KERNEL(doze),   NAVE_KERNEL(tree), NAVE_KERNEL(until_cancelled),
-    NAVE_KERNEL(endless)};
+static const nave_kernel kernels[] = {NAVE_KERNEL(square), NAVE_KERNEL(odd),
+                                      NAVE_KERNEL(echo),   NAVE_KERNEL(doze),
+                                      NAVE_KERNEL(tree),   NAVE_KERNEL(until_cancelled),
+                                      NAVE_KERNEL(endless)};
 static const nave_options opt = {.kernels = kernels,
                                  .kernel_count = sizeof kernels / sizeof *kernels};
 
@@ -492,9 +492,9 @@ static void test_each_is_run_once(void **state)
     static unsigned char runs[MANY], all[MANY];
     struct ranks_hub call = {apply_each_once};
     (void)state;
-    GIVES(NAVE_OK, nave_run(MPI_COMM_WORLD,
-                            &(nave_options){.kernels = own, .kernel_count = 1, .user = runs},
-                            ranks_hub, &call));
+    GIVES(NAVE_OK,
+          nave_run(MPI_COMM_WORLD, &(nave_options){.kernels = own, .kernel_count = 1, .user = runs},
+                   ranks_hub, &call));
     MPI_Allreduce(runs, all, MANY, MPI_UNSIGNED_CHAR, MPI_SUM, MPI_COMM_WORLD);
     for (int i = 0; i < MANY; i++)
         CHECK(all[i] == 1);

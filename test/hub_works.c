@@ -125,10 +125,9 @@ struct matrix {
 
 static struct matrix times(struct matrix x, struct matrix y)
 {
-    return (struct matrix){{(x.a[0] * y.a[0] + x.a[1] * y.a[2]) % PRIME,
-                            (x.a[0] * y.a[1] + x.a[1] * y.a[3]) % PRIME,
-                            (x.a[2] * y.a[0] + x.a[3] * y.a[2]) % PRIME,
-                            (x.a[2] * y.a[1] + x.a[3] * y.a[3]) % PRIME}};
+    return (struct matrix){
+        {(x.a[0] * y.a[0] + x.a[1] * y.a[2]) % PRIME, (x.a[0] * y.a[1] + x.a[1] * y.a[3]) % PRIME,
+         (x.a[2] * y.a[0] + x.a[3] * y.a[2]) % PRIME, (x.a[2] * y.a[1] + x.a[3] * y.a[3]) % PRIME}};
 }
 
 static struct matrix matrix_of(size_t i)
@@ -152,22 +151,20 @@ static int matrices(nave_task *task, const void *in, size_t in_size, void *out, 
     return 0;
 }
 
-static const nave_kernel kernels[] = {
-    NAVE_KERNEL(where),
-    NAVE_KERNEL(hold),
-    NAVE_KERNEL(echo),
-    NAVE_KERNEL(echo_output),
-    NAVE_KERNEL(give_up),
-    NAVE_KERNEL(until_cancelled),
-    NAVE_KERNEL(change),
-    {"uses_mpi", uses_mpi, NAVE_NOT_ON_HUB},
-    NAVE_KERNEL(tree),
-    NAVE_KERNEL(doubles),
-    {"doubles_added", doubles, NAVE_ACCUMULATES},
-    NAVE_KERNEL(matrices)};
+static const nave_kernel kernels[] = {NAVE_KERNEL(where),
+                                      NAVE_KERNEL(hold),
+                                      NAVE_KERNEL(echo),
+                                      NAVE_KERNEL(echo_output),
+                                      NAVE_KERNEL(give_up),
+                                      NAVE_KERNEL(until_cancelled),
+                                      NAVE_KERNEL(change),
+                                      {"uses_mpi", uses_mpi, NAVE_NOT_ON_HUB},
+                                      NAVE_KERNEL(tree),
+                                      NAVE_KERNEL(doubles),
+                                      {"doubles_added", doubles, NAVE_ACCUMULATES},
+                                      NAVE_KERNEL(matrices)};
 enum { KERNELS = sizeof kernels / sizeof *kernels };
-static const nave_options opt = {
-    .kernels = kernels, .kernel_count = KERNELS, .user = &main_thread};
+static const nave_options opt = {.kernels = kernels, .kernel_count = KERNELS, .user = &main_thread};
 
 static nave_view *view_of(nave *ctx, int engine)
 {

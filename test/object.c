@@ -166,9 +166,10 @@ static void test_nothing_stays(void **state)
 /* Each engine its own, pulled in the order of the view. */
 static void order_hub(nave *ctx)
 {
+    static const double costs[] = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16};
     int list[16];
     int m = ranks_engines();
-    nave_view *views[2];
+    nave_view *views[4]; /* the hints of the last two are for tasks, not for engines */
     nave_future *future;
     for (int j = 0; j < m; j++) {
         nave_view *one;
@@ -180,7 +181,13 @@ static void order_hub(nave *ctx)
     NEED_OK(nave_direct(ctx, list, (size_t)m, &views[0]));
     NEED_OK(
         nave_balanced(ctx, &(nave_policy){.engines = list, .engine_count = (size_t)m}, &views[1]));
-    for (int v = 0; v < 2; v++) {
+    for (size_t hints = 1; hints <= 16; hints += 15)
+        NEED_OK(nave_balanced(
+            ctx,
+            &(nave_policy){
+                .engines = list, .engine_count = (size_t)m, .costs = costs, .cost_count = hints},
+            &views[2 + hints / 16]));
+    for (int v = 0; v < 4; v++) {
         NEED_OK(nave_pull(views[v], "rank", &future));
         for (int j = 0; j < m; j++) {
             const void *data;

@@ -43,7 +43,7 @@ static int drop_object(nave_task *task, const void *in, size_t in_size, void *ou
     return nave_object_drop(task, "made");
 }
 
-static const nave_kernel kernels[] = {NAVE_KERNEL(twice),       NAVE_KERNEL(nap), NAVE_KERNEL(one),
+static const nave_kernel kernels[] = {NAVE_KERNEL(twice), NAVE_KERNEL(nap), NAVE_KERNEL(one),
                                       NAVE_KERNEL(take_object), NAVE_KERNEL(drop_object)};
 static const nave_options opt = {.kernels = kernels, .kernel_count = 5};
 
@@ -114,10 +114,8 @@ static void all_rules(nave *ctx)
     int last[] = {ranks.size - 1};
     for (int p = 0; p < NAMES; p++)
         for (size_t s = 0; s < sizeof sizes / sizeof *sizes; s++) {
-            nave_policy policy = {.policy = names[p],
-                                  .near = "nothing",
-                                  .chunk = sizes[s][0],
-                                  .window = sizes[s][1]};
+            nave_policy policy = {
+                .policy = names[p], .near = "nothing", .chunk = sizes[s][0], .window = sizes[s][1]};
             nave_view *view;
             if (s == 1) {
                 policy.engines = last;
@@ -140,8 +138,7 @@ static void check_places(nave *ctx, const char *name, size_t chunk, size_t n, co
     nave_view *view;
     nave_future *future;
     NEED_OK(nave_balanced(
-        ctx,
-        &(nave_policy){.policy = name, .chunk = chunk, .engines = engines, .engine_count = p},
+        ctx, &(nave_policy){.policy = name, .chunk = chunk, .engines = engines, .engine_count = p},
         &view));
     NEED_OK(nave_map_start(view, "twice", numbers, sizeof *numbers, NULL, 4, n, &future));
     GIVES(NAVE_OK, nave_wait(future, -1));

@@ -371,6 +371,7 @@ static void wrong_hub(nave *ctx)
 {
     size_t size = large();
     nave_view *all;
+    nave_future *future;
     char name[129];
     memset(name, 'n', 128);
     name[128] = '\0';
@@ -380,6 +381,8 @@ static void wrong_hub(nave *ctx)
     CHECK(nave_push(all, NULL, bytes, size) == NAVE_EINVAL);
     CHECK(nave_push(all, "common", NULL, size) == NAVE_EINVAL);
     CHECK(nave_push(all, "common", bytes, SIZE_MAX) == NAVE_ESIZE);
+    CHECK(nave_apply(all, "nave.push", bytes, size, 0, &future) == NAVE_EKERNEL);
+    CHECK(nave_map(all, "nave.share", bytes, size / 4, NULL, 0, 4) == NAVE_EKERNEL);
     check(all, NULL, 0, NONE);
     NEED_OK(nave_push(all, name + 1, bytes, size));
     NEED_OK(nave_drop(all, name + 1));

@@ -541,8 +541,10 @@ static int ask_in_int(nave_task *task, const void *in, size_t in_size, void *out
     return 0;
 }
 
-static const nave_kernel refusing[] = {NAVE_KERNEL(ask_for_all), NAVE_KERNEL(leaf),
-                                       NAVE_KERNEL(ask_in_double), NAVE_KERNEL(ask_in_int),
+static const nave_kernel refusing[] = {NAVE_KERNEL(ask_for_all),
+                                       NAVE_KERNEL(leaf),
+                                       NAVE_KERNEL(ask_in_double),
+                                       NAVE_KERNEL(ask_in_int),
                                        {"last_only", leaf, 0}};
 
 static void check_codes(const int *codes, bool last)

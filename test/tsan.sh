@@ -1,11 +1,12 @@
 #!/bin/sh
 # The thread of rank 0 under the thread sanitizer: a build of its own, in which the mail between the two threads is
-# tested, and then the calls in which rank 0 works most, on one rank and on two.  timeout: 600
+# tested, and then the calls in which rank 0 works most, on two ranks.  timeout: 600
 #
-# A report counts when it names a source of ours; tsan.supp has the libraries that know nothing of the sanitizer.
+# A report counts when a source of ours takes part in it; MPI and its libraries know nothing of the sanitizer, which
+# then misses how their threads agree.  tsan.supp keeps most of that out.
 set -u
 build=$NAVE_BUILD/tsan
-tests='link hub_works spawn apply'
+tests='hub_works spawn'
 cc=$(sed 's/ .*//' "$NAVE_BUILD/flags" 2>/dev/null)
 cc=${cc:-cc}
 
@@ -19,39 +20,45 @@ echo 'int main(void) { return 0; }' | $cc -fsanitize=thread -x c - -o "$build/tr
 rm -f "$build/trial"
 
 $NAVE_MAKE CONFIG="$NAVE_BUILD" O="$build" SANITIZE=thread CFLAGS='-O1 -g' \
-    $(for test in $tests; do echo "$build/test/$test"; done) >"$TMPDIR/made" 2>&1 || {
+    $(for test in link $tests; do echo "$build/test/$test"; done) >"$TMPDIR/made" 2>&1 || {
     cat "$TMPDIR/made"
     exit 1
 }
 
-# checked LABEL COMMAND...: its tests pass, and nothing of ours is in a report.
+# ours FILE: its reports in which one of those who met was in a source of ours: the first line of a stack that is not
+# the sanitizer's own.  Who made a thread or a piece of memory does not count.
+ours()
+{
+    awk '/^=+$/ { if (mine) printf "%s", text; text = ""; mine = 0; next }
+         { text = text $0 "\n" }
+         /^  [A-Z]/ { met = !/created|allocated/; first = 1 }
+         /^    #/ && first && !/libtsan/ { first = 0
+             if (met && / (lib|test|include)\/[a-z0-9_]+\.[ch]:[0-9]/) mine = 1 }' "$1"
+}
+
+# checked LABEL COMMAND...: its tests pass, and no report is ours.
 checked()
 {
-    label=$1 reports=$TMPDIR/reports.$1
+    label=$1
     shift
-    TSAN_OPTIONS="suppressions=$NAVE_SRC/test/tsan.supp log_path=$reports exitcode=0 history_size=4" \
+    TSAN_OPTIONS="suppressions=$NAVE_SRC/test/tsan.supp log_path=$TMPDIR/$label exitcode=0" \
         timeout 200 "$@" >"$TMPDIR/output" 2>&1 || {
         tail -n 40 "$TMPDIR/output"
         echo "$label failed"
         failed=1
     }
-    cat "$reports".* >"$TMPDIR/all" 2>/dev/null || return
-    awk -v RS='==================' '/WARNING: ThreadSanitizer/ && / (lib|test|include)\/[a-z0-9_]+\.[ch]:/' \
-        "$TMPDIR/all" >"$TMPDIR/ours"
+    for report in "$TMPDIR/$label".*; do
+        [ ! -f "$report" ] || ours "$report"
+    done >"$TMPDIR/ours"
     [ -s "$TMPDIR/ours" ] || return
     head -n 100 "$TMPDIR/ours"
-    echo "$label: reports that name sources of ours"
+    echo "$label: the thread sanitizer speaks of sources of ours"
     failed=1
 }
 
 failed=0
+checked link "$build/test/link"
 for test in $tests; do
-    if [ "$test" = link ]; then
-        checked link "$build/test/link"
-        continue
-    fi
-    for np in 1 2; do
-        checked "$test-$np" "$NAVE_SRC/test/mpirun" -np $np "$build/test/$test"
-    done
+    checked "$test" "$NAVE_SRC/test/mpirun" -np 2 "$build/test/$test"
 done
 exit $failed
