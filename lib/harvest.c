@@ -301,9 +301,8 @@ int nv_future_answered(nave_future *future, int source, const struct nv_item *it
         const struct nv_results *row = &item->results;
         for (uint32_t i = 0; i < row->count; i++)
             total += item->nanoseconds[i];
-        known = !(row->flags & NV_BULK) &&
-                answered_by(future, source, row->first, row->count, row->started,
-                            (double)total * 1e-9);
+        known = !(row->flags & NV_BULK) && answered_by(future, source, row->first, row->count,
+                                                       row->started, (double)total * 1e-9);
     }
     return known ? NAVE_OK : not_asked(future, source);
 }
@@ -337,7 +336,7 @@ static int add_up_single(nave_future *future, int engine, const struct nv_item *
         fail(future, result->index, engine, NAVE_ESIZE, why);
     else if (bulk && data == NULL)
         fail(future, result->index, engine, NAVE_ENOMEM, "no memory for a result on the hub");
-    if (bulk)
+    if (bulk) /* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): the transfer has the memory */
         return receive_to(future, engine, result->index, data, (size_t)result->size, data != NULL);
     if (fits && !future->cancelled)
         rc = add_up(future, engine, result->index, item->data);

@@ -117,20 +117,22 @@ static bool fits(const struct nv_stream *stream, const char *kernel, size_t in_s
 static int stream_for(nave_view *view, const char *kernel, size_t in_size, size_t out_size,
                       struct nv_stream **out)
 {
-    struct nv_stream *stream = view->streams;
+    struct nv_stream *stream = kernel != NULL ? view->streams : NULL;
     int rc = NAVE_OK;
-    while (stream != NULL && kernel != NULL && !fits(stream, kernel, in_size, out_size))
+    while (stream != NULL && !fits(stream, kernel, in_size, out_size))
         stream = stream->next;
     if (stream != NULL && stream->end - stream->base == ROOM_MOST) {
         stream_end(view, stream);
         stream = NULL;
     }
-    if (stream == NULL || kernel == NULL)
+    if (stream == NULL)
         rc = stream_new(view, kernel, in_size, out_size, &stream);
-    if (rc == NAVE_OK && stream->end - stream->base == stream->room && !grow(stream))
-        rc = nv_error_set(&view->hub->ctx->error, NAVE_ENOMEM, "no memory for a future");
+    if (rc != NAVE_OK)
+        return rc;
+    if (stream->end - stream->base == stream->room && !grow(stream))
+        return nv_error_set(&view->hub->ctx->error, NAVE_ENOMEM, "no memory for a future");
     *out = stream;
-    return rc;
+    return NAVE_OK;
 }
 
 /* -------------------------------------------------------------------------------- single tasks */

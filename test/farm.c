@@ -458,7 +458,7 @@ static void test_play(void **state)
     static const int groups[] = {-1, 2, -1, 4};
     (void)state;
     for (uint64_t round = 0; round < 4; round++)
-        play_round(seed + round, group != NULL ? atoi(group) : groups[round]);
+        play_round(seed + round, group != NULL ? (int)strtol(group, NULL, 10) : groups[round]);
 }
 
 int main(int argc, char **argv)
