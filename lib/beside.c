@@ -77,12 +77,19 @@ int nv_beside_start(const struct nv_engine_spec *spec, struct nv_bells *bells,
     return NAVE_OK;
 }
 
+void nv_beside_wait(struct nv_beside *beside)
+{
+    if (beside == NULL || !beside->started)
+        return;
+    pthread_join(beside->thread, NULL);
+    beside->started = false;
+}
+
 void nv_beside_join(struct nv_beside *beside)
 {
     if (beside == NULL)
         return;
-    if (beside->started)
-        pthread_join(beside->thread, NULL);
+    nv_beside_wait(beside);
     nv_engine_free(beside->engine);
     nv_comm_close(beside->comm);
     free(beside);

@@ -15,7 +15,10 @@ struct nv_beside;
 int nv_beside_start(const struct nv_engine_spec *spec, struct nv_bells *bells,
                     struct nv_error *error, struct nv_beside **beside);
 
-/* Waits for the thread to end and frees all.  NULL is fine. */
+/* Waits for the thread to end.  NULL is fine. */
+void nv_beside_wait(struct nv_beside *beside);
+
+/* The same, and frees all. */
 void nv_beside_join(struct nv_beside *beside);
 
 /* NAVE_OK while all is well; otherwise the error that ended the thread, and its words. */

@@ -83,6 +83,11 @@ struct nv_comm {
     size_t count, room;
     size_t window;  /* where the next look at them begins */
     size_t waiting; /* transfers without requests of this comm's */
+    uint64_t *sent; /* frames, by rank */
+    uint64_t received;
+    MPI_Request finish; /* of the collective that tells how many frames were `expected` in all */
+    uint64_t expected;
+    bool finishing;
 };
 
 static void enqueue(struct queue *queue, struct item *item)
@@ -209,10 +214,14 @@ int nv_comm_open(MPI_Comm mpi, const bool listen[NV_LANES], struct nv_bells *bel
                  struct nv_error *error, struct nv_comm **out)
 {
     struct nv_comm *comm = comm_new(mpi, bells, error);
-    int rc = NAVE_OK;
+    int size, rc = NAVE_OK;
     if (comm == NULL)
         return nv_error_set(error, NAVE_ENOMEM, "no memory for the context");
     MPI_Comm_rank(mpi, &comm->rank);
+    MPI_Comm_size(mpi, &size);
+    comm->sent = calloc((size_t)size, sizeof *comm->sent);
+    if (comm->sent == NULL)
+        rc = nv_error_set(error, NAVE_ENOMEM, "no memory for the context");
     for (int l = 0; l < NV_LANES && rc == NAVE_OK; l++)
         if (listen[l])
             rc = listen_on(comm, &comm->lanes[l]);
@@ -297,6 +306,7 @@ void nv_comm_close(struct nv_comm *comm)
     free(comm->requests);
     free(comm->owners);
     free(comm->ended);
+    free(comm->sent);
     free(comm);
 }
 
@@ -392,6 +402,7 @@ static int post_away(struct nv_comm *comm, struct parcel *parcel)
     }
     rc = MPI_Isend(parcel->frame.data, (int)parcel->frame.size, MPI_BYTE, rank,
                    NV_TAG_FRAME + (int)parcel->item.lane, comm->mpi, &request);
+    comm->sent[rank] += rc == MPI_SUCCESS;
     if (rc == MPI_SUCCESS)
         rc = MPI_Test(&request, &gone, MPI_STATUS_IGNORE);
     ring(comm, rank, NV_BELL_LOOP);
@@ -544,6 +555,7 @@ static int test_head(struct nv_comm *comm, struct lane *lane, int *source)
     MPI_Get_count(&status, MPI_BYTE, &size);
     lane->slots[lane->head]->frame.size = (size_t)size;
     lane->held = true;
+    comm->received++;
     *source = status.MPI_SOURCE;
     return 1;
 }
@@ -698,10 +710,31 @@ size_t nv_comm_pending(const struct nv_comm *comm)
     return comm->count + comm->waiting;
 }
 
-int nv_comm_drain(struct nv_comm *comm)
+/* Nobody looks at what still comes. */
+static int let_go_by(struct nv_comm *comm)
 {
-    int rc = 0;
-    while (rc >= 0 && nv_comm_pending(comm) > 0)
-        rc = nv_comm_progress(comm);
-    return rc < 0 ? rc : NAVE_OK;
+    int rc = NAVE_OK, source;
+    for (int l = 0; l < NV_LANES && rc >= 0; l++)
+        while (comm->lanes[l].listening && (rc = test_head(comm, &comm->lanes[l], &source)) == 1)
+            continue;
+    return rc;
+}
+
+int nv_comm_finish(struct nv_comm *comm)
+{
+    int told = 0, rc = nv_comm_progress(comm); /* the engine's last mail goes out before the sums */
+    if (rc >= 0 && !comm->finishing) {
+        comm->finishing = true;
+        rc = MPI_Ireduce_scatter_block(comm->sent, &comm->expected, 1, MPI_UINT64_T, MPI_SUM,
+                                       comm->mpi, &comm->finish);
+        rc = nv_error_mpi(comm->error, rc, "the agreement of nave_close");
+    }
+    if (rc >= 0)
+        rc = let_go_by(comm);
+    if (rc >= 0)
+        rc = nv_error_mpi(comm->error, MPI_Test(&comm->finish, &told, MPI_STATUS_IGNORE),
+                          "the agreement of nave_close");
+    if (rc < 0)
+        return rc;
+    return told && comm->received == comm->expected && nv_comm_pending(comm) == 0;
 }

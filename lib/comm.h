@@ -7,12 +7,17 @@
  * An engine may run beside its rank's loop, in a thread that makes no MPI calls: it has a comm of
  * its own (nv_comm_beside), whose frames and transfers the loop's comm passes on.
  *
- * Invariant: nothing here waits, except nv_comm_drain().  Frame buffers belong to the comm; a frame
- * that was posted is gone for the caller.
+ * Invariant: nothing here waits.  Frame buffers belong to the comm; a frame that was posted is gone
+ * for the caller.
  *
  * Design notes.  Receives are posted ahead (NV_AHEAD of them) and looked at in the order in which
  * they were posted, which keeps the order of each sender and costs one MPI_Test a look.  No probes:
  * MPI_Mprobe hangs on some fabrics.  A transfer is cut into pieces that fit MPI's int counts.
+ *
+ * A communicator must not be freed while a frame is on its way: over TCP one can come in later than
+ * a barrier that was entered after it was sent, and MPI may take it for the first message on the
+ * next communicator.  So all frames are counted, and in the end each rank is told how many to wait
+ * for.
  */
 #ifndef NV_COMM_H
 #define NV_COMM_H
@@ -45,7 +50,7 @@ int nv_comm_open(MPI_Comm mpi, const bool listen[NV_LANES], struct nv_bells *bel
  * another thread, with an error of that thread's.  To be closed before `loop`, by whoever. */
 int nv_comm_beside(struct nv_comm *loop, struct nv_error *error, struct nv_comm **comm);
 
-/* Ends it.  All that was posted must have left (nv_comm_drain). */
+/* Ends it.  After nv_comm_finish(), unless nothing was ever sent. */
 void nv_comm_close(struct nv_comm *comm);
 
 /* An empty frame to fill; NULL when out of memory.  Give it to nv_comm_post() or back. */
@@ -76,7 +81,9 @@ int nv_comm_progress(struct nv_comm *comm);
 /* Number of frames and transfers that have not ended. */
 size_t nv_comm_pending(const struct nv_comm *comm);
 
-/* Waits until nothing is pending. */
-int nv_comm_drain(struct nv_comm *comm);
+/* The end, collective: no rank sends any more, and the engine beside this loop has ended.  To be
+ * called again and again, until it returns 1 instead of 0, or a code: then all frames that were sent
+ * on their way to this rank have come, and gone by. */
+int nv_comm_finish(struct nv_comm *comm);
 
 #endif

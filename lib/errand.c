@@ -120,14 +120,27 @@ void nv_errand_check(struct nv_errand *errand)
         nv_errand_leave_tree(errand);
 }
 
+static void drop_row(struct nv_errand *errand, uint64_t first, uint64_t count)
+{
+    struct nv_item item = {.kind = NV_DROPPED,
+                           .control = {.first = errand->run.first + first,
+                                       .count = count,
+                                       .engine = errand->subhub->ctx->rank}};
+    nv_errand_settle(errand, &item);
+}
+
+/* Of an errand that was cancelled meanwhile nobody will send them again. */
 int nv_errand_returned(struct nv_subhub *subhub, int source, const struct nv_control *control)
 {
     uint64_t asked = (uint64_t)control->value;
     uint64_t first = control->first - subhub->bases[source]; /* the errand may be done */
+    struct nv_errand *errand = nv_sched_owner(subhub->sched, control->job);
     if (!nv_sched_returned(subhub->sched, source, control->job, first, control->count,
                            first + control->count - asked, asked))
         return nv_error_set(&subhub->ctx->error, NAVE_EWIRE,
                             "rank %d gave back what it was not asked for", source);
+    if (errand != NULL && errand->cancelled && control->count > 0)
+        drop_row(errand, first, control->count);
     return NAVE_OK;
 }
 
@@ -176,15 +189,6 @@ int nv_errand_send(struct nv_subhub *subhub, const struct nv_send *send)
 }
 
 /* --------------------------------------------------------------------------------- from the hub */
-
-static void drop_row(struct nv_errand *errand, uint64_t first, uint64_t count)
-{
-    struct nv_item item = {.kind = NV_DROPPED,
-                           .control = {.first = errand->run.first + first,
-                                       .count = count,
-                                       .engine = errand->subhub->ctx->rank}};
-    nv_errand_settle(errand, &item);
-}
 
 static void dropped(void *arg, uint64_t first, uint64_t count)
 {

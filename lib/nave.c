@@ -430,18 +430,26 @@ static int hub_end(nave *ctx, int status)
     return rc;
 }
 
-/* A barrier that does not spin: another rank may still be busy with its caller's work. */
+/* The thread beside this loop ends also where the hub could not say so: a second NV_CLOSE does no
+ * harm. */
+static void end_beside(nave *ctx)
+{
+    struct nv_frame *frame = ctx->beside != NULL ? nv_comm_frame(ctx->comm) : NULL;
+    if (frame != NULL) {
+        nv_frame_add_control(frame, NV_CLOSE, &(struct nv_control){0}, NULL);
+        nv_comm_post(ctx->comm, ctx->rank, NV_TO_ENGINE, frame);
+    }
+    nv_beside_wait(ctx->beside);
+}
+
+/* Waits for all, without spinning: another rank may still be busy with its caller's work. */
 static int meet(nave *ctx)
 {
-    MPI_Request request;
     struct nv_idle idle = {0};
-    int here = 0;
-    int rc = MPI_Ibarrier(ctx->mpi, &request);
-    while (rc == MPI_SUCCESS && !here) {
-        rc = MPI_Test(&request, &here, MPI_STATUS_IGNORE);
+    int rc;
+    while ((rc = nv_comm_finish(ctx->comm)) == 0)
         nv_idle(&idle, false);
-    }
-    return nv_error_mpi(&ctx->error, rc, "the barrier of nave_close");
+    return rc < 0 ? rc : NAVE_OK;
 }
 
 static void ctx_free(nave *ctx)
@@ -474,10 +482,10 @@ int nave_close_with(nave **where, int status)
         nave_serve(ctx);
     else if (ctx->usable)
         rc = hub_end(ctx, status);
+    end_beside(ctx);
     if (ctx->opened) {
-        int drained = nv_comm_drain(ctx->comm);
         int met = meet(ctx);
-        rc = rc != NAVE_OK ? rc : drained != NAVE_OK ? drained : met;
+        rc = rc != NAVE_OK ? rc : met;
     }
     ctx_free(ctx);
     return rc;

@@ -1,6 +1,7 @@
 /* stream - see stream.h.  SPDX-License-Identifier: BSD-3-Clause */
 #include "stream.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -129,6 +130,7 @@ static int stream_for(nave_view *view, const char *kernel, size_t in_size, size_
         rc = stream_new(view, kernel, in_size, out_size, &stream);
     if (rc != NAVE_OK)
         return rc;
+    assert(stream != NULL);
     if (stream->end - stream->base == stream->room && !grow(stream))
         return nv_error_set(&view->hub->ctx->error, NAVE_ENOMEM, "no memory for a future");
     *out = stream;
@@ -175,13 +177,14 @@ int nv_stream_apply(nave_view *view, const char *kernel, const void *in, size_t 
                     size_t out_size, nave_future **out)
 {
     struct nv_hub *hub = view->hub;
-    struct nv_stream *stream;
+    struct nv_stream *stream = NULL;
     nave_future *future;
     int rc = nv_hub_check(hub->ctx);
     if (rc == NAVE_OK)
         rc = stream_for(view, kernel, in_size, out_size, &stream);
     if (rc != NAVE_OK)
         return rc;
+    assert(stream != NULL);
     future = single_new(stream);
     if (future == NULL)
         return nv_error_set(&hub->ctx->error, NAVE_ENOMEM, "no memory for a future");

@@ -95,15 +95,15 @@ static int tree(nave_task *task, const void *in, size_t in_size, void *out, size
     return nave_task_index(task) == 0 ? 0 : 2;
 }
 
-/* A tree whose root is done at once and whose end never comes. */
+/* A tree whose root is done at once and whose end never comes, whoever takes a part of it. */
 static int endless(nave_task *task, const void *in, size_t in_size, void *out, size_t out_size)
 {
     (void)in_size, (void)out, (void)out_size;
     ranks_sleep(20e-6);
-    if (*(const char *)in == 'x')
-        return 0;
-    return nave_spawn(task, "endless", "e", 1) != NAVE_OK ||
-           nave_spawn(task, "endless", "x", 1) != NAVE_OK;
+    for (const char *next = "eex"; *(const char *)in == 'e' && *next != '\0'; next++)
+        if (nave_spawn(task, "endless", next, 1) != NAVE_OK)
+            return 1;
+    return 0;
 }
 
 static const nave_kernel kernels[] = {NAVE_KERNEL(square), NAVE_KERNEL(odd),
@@ -320,26 +320,33 @@ static void cancel_some(nave *ctx)
     nave_view_free(farm);
 }
 
-/* Kernels that run, and as many that wait behind them. */
-static void cancel_while_they_run(nave *ctx)
+/* Kernels that run, and some that wait behind them, in any order. */
+static void check_cancel(nave *ctx, const nave_policy *policy, bool shuffled)
 {
-    size_t n = 3 * (size_t)ranks.size;
+    size_t n = 3 * (size_t)ranks.size, order[3 * 16];
     nave_view *farm;
-    uint64_t two = 2, four;
-    if (ranks.size == 1)
-        return;
-    NEED_OK(nave_balanced(ctx, &(nave_policy){.window = 2}, &farm));
+    uint64_t two = 2, same;
+    shuffle(order, n);
+    NEED_OK(nave_balanced(ctx, policy, &farm));
     for (size_t i = 0; i < n; i++)
         NEED_OK(nave_apply(farm, "until_cancelled", &two, sizeof two, sizeof two, &futures[i]));
     GIVES(NAVE_ETIMEDOUT, nave_wait(futures[n - 1], 0.01));
     for (size_t i = 0; i < n; i++)
-        NEED_OK(nave_cancel(futures[i]));
+        NEED_OK(nave_cancel(futures[shuffled ? order[i] : i]));
     for (size_t i = n; i-- > 0;)
         GIVES(NAVE_ECANCELED, nave_wait(futures[i], -1));
     free_futures(n);
-    NEED_OK(nave_map(farm, "echo", &two, sizeof two, &four, sizeof four, 1));
-    CHECK(four == two);
+    NEED_OK(nave_map(farm, "echo", &two, sizeof two, &same, sizeof same, 1));
+    CHECK(same == two);
     nave_view_free(farm);
+}
+
+static void cancel_while_they_run(nave *ctx)
+{
+    static const nave_policy policies[] = {{.window = 2}, {.chunk = 4}, {.priority = 1}};
+    for (size_t p = 0; p < 3 && ranks.size > 1; p++)
+        for (int shuffled = 0; shuffled < 2; shuffled++)
+            check_cancel(ctx, &policies[p], shuffled == 1);
 }
 
 /* A future is freed while others of its row go on; a view is freed before all of them. */

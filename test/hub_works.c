@@ -73,11 +73,11 @@ static int until_cancelled(nave_task *task, const void *in, size_t in_size, void
 static int change(nave_task *task, const void *in, size_t in_size, void *out, size_t out_size)
 {
     size_t size;
-    unsigned char *bytes = nave_object(task, "block", &size);
+    unsigned char *block = nave_object(task, "block", &size);
     (void)in, (void)in_size, (void)out, (void)out_size;
-    for (size_t i = 0; bytes != NULL && i < size; i++)
-        bytes[i]++;
-    return bytes == NULL;
+    for (size_t i = 0; block != NULL && i < size; i++)
+        block[i]++;
+    return block == NULL;
 }
 
 static int uses_mpi(nave_task *task, const void *in, size_t in_size, void *out, size_t out_size)
@@ -277,31 +277,29 @@ static void check_idle_hub(nave *ctx)
 
 /* ---------------------------------------------------------------------------- what rank 0 is sent */
 
-static unsigned char *bytes_of(size_t size)
+enum { LARGEST = 5 << 20 };
+
+static unsigned char bytes[3 * LARGEST], back[3 * LARGEST];
+
+static void make_bytes(void)
 {
-    unsigned char *bytes = malloc(size + 1);
-    for (size_t i = 0; bytes != NULL && i < size; i++)
+    for (size_t i = 0; i < sizeof bytes; i++)
         bytes[i] = (unsigned char)(i * 7 + i / 255);
-    return bytes;
 }
 
 static void payloads_of_all_sizes(nave *ctx)
 {
-    static const size_t sizes[] = {0, 1, 512, 16384, 16385, 32769, 65536, 1 << 20, 5 << 20};
+    static const size_t sizes[] = {0, 1, 512, 16384, 16385, 32769, 65536, 1 << 20, LARGEST};
     static const char *const names[] = {"echo", "echo_output"};
     nave_view *own = view_of(ctx, 0);
     NEED(own != NULL);
-    for (size_t s = 0; s < sizeof sizes / sizeof *sizes; s++) {
-        unsigned char *in = bytes_of(3 * sizes[s]), *out = malloc(3 * sizes[s] + 1);
-        NEED(in != NULL && out != NULL);
+    make_bytes();
+    for (size_t s = 0; s < sizeof sizes / sizeof *sizes; s++)
         for (int k = 0; k < 2; k++) {
-            memset(out, 0, 3 * sizes[s]);
-            NEED_OK(nave_map(own, names[k], in, sizes[s], out, sizes[s], 3));
-            CHECK(memcmp(in, out, 3 * sizes[s]) == 0);
+            memset(back, 0, 3 * sizes[s]);
+            NEED_OK(nave_map(own, names[k], bytes, sizes[s], back, sizes[s], 3));
+            CHECK(memcmp(bytes, back, 3 * sizes[s]) == 0);
         }
-        free(in);
-        free(out);
-    }
     nave_view_free(own);
 }
 
@@ -329,7 +327,7 @@ static void failures_and_cancels(nave *ctx)
     nave_view_free(own);
 }
 
-static void pull_and_check(nave *ctx, int engine, const unsigned char *bytes, size_t size, int plus)
+static void pull_and_check(nave *ctx, int engine, size_t size, int plus)
 {
     nave_view *view = view_of(ctx, engine);
     nave_future *future;
@@ -352,23 +350,21 @@ static void objects(nave *ctx)
     static const size_t sizes[] = {0, 10, 20000, 3 << 20};
     nave_view *all, *own = view_of(ctx, 0);
     NEED(own != NULL);
+    make_bytes();
     NEED_OK(nave_direct(ctx, NULL, 0, &all));
     for (size_t s = 0; s < sizeof sizes / sizeof *sizes; s++) {
         size_t size = sizes[s], n = size / 10;
-        unsigned char *bytes = bytes_of(size), *back = calloc(1, size + 1);
-        NEED(bytes != NULL && back != NULL);
         NEED_OK(nave_push(all, "block", bytes, size));
         NEED_OK(nave_map(own, "change", NULL, 0, NULL, 0, 2));
-        pull_and_check(ctx, 0, bytes, size, 2);
+        pull_and_check(ctx, 0, size, 2);
         if (ranks.size > 1)
-            pull_and_check(ctx, ranks.size - 1, bytes, size, 0);
+            pull_and_check(ctx, ranks.size - 1, size, 0);
+        memset(back, 0, size);
         NEED_OK(nave_scatter(all, "part", bytes, n, 10));
         NEED_OK(nave_gather(all, "part", back, n, 10));
         CHECK(memcmp(bytes, back, n * 10) == 0);
         NEED_OK(nave_drop(own, "part"));
         GIVES(NAVE_EOBJECT, nave_drop(own, "part"));
-        free(bytes);
-        free(back);
     }
     nave_view_free(all);
     nave_view_free(own);

@@ -137,6 +137,7 @@ static void check_places(nave *ctx, const char *name, size_t chunk, size_t n, co
 {
     nave_view *view;
     nave_future *future;
+    NEED(p > 0);
     NEED_OK(nave_balanced(
         ctx, &(nave_policy){.policy = name, .chunk = chunk, .engines = engines, .engine_count = p},
         &view));
@@ -255,7 +256,7 @@ static void make_costs(void)
 /* Whether i must go before j. */
 static bool first_of(size_t i, size_t j)
 {
-    return costs[i] > costs[j] || (costs[i] == costs[j] && i < j);
+    return costs[i] > costs[j] || (i < j && costs[i] == costs[j]);
 }
 
 static void longest_first(nave *ctx)

@@ -1,0 +1,130 @@
+#!/bin/sh
+# Three hosts made of network namespaces, three ranks on each, over real TCP: the picture of `nave topo`, a count of
+# uts, and the tests of farms with two levels. A fourth namespace holds the switch between them, so that nothing
+# outside of these four is touched; they and all that runs in them are removed at the end.
+# timeout: 400
+set -u
+cd "$TMPDIR" || exit 1
+failures=0
+name=nave$$
+hosts='1 2 3'
+net=10.213.77
+LC_ALL=C
+export LC_ALL
+unset NAVE_BIND
+
+skip()
+{
+    echo "$*"
+    exit 77
+}
+
+wrong()
+{
+    echo "wrong: $*"
+    failures=$((failures + 1))
+}
+
+# What runs in our namespaces was started here.
+remove()
+{
+    for n in $hosts switch; do
+        pids=$(ip netns pids $name-$n 2>/dev/null)
+        [ -z "$pids" ] || kill -9 $pids 2>/dev/null
+        ip netns del $name-$n 2>/dev/null
+    done
+}
+
+[ "$(uname -s)" = Linux ] || skip 'network namespaces are there on Linux only'
+[ "$(id -u)" = 0 ] || skip 'network namespaces need root'
+for tool in ip unshare hostname mount; do
+    command -v $tool >/dev/null || skip "there is no \"$tool\" to make hosts with"
+done
+mpirun=${MPIRUN:-mpirun}
+case $($mpirun --version 2>/dev/null) in
+*'Open MPI'* | *OpenRTE*) ;;
+*) skip "this mpirun is not Open MPI's, which the agent below is written for" ;;
+esac
+trap remove EXIT
+trap 'exit 130' INT TERM HUP
+
+# --- hosts
+
+# host N COMMAND...: as on host N, with its name, its network, and a file of all names.
+cat >host <<END
+#!/bin/sh
+n=\$1
+shift
+exec ip netns exec $name-\$n unshare --uts --mount sh -c \
+    'hostname nave'\$n' && mount --bind $TMPDIR/hosts /etc/hosts && exec "\$@"' sh "\$@"
+END
+
+# What mpirun calls in place of ssh: the host's name, then a command for the shell.
+cat >agent <<END
+#!/bin/sh
+while :; do
+    case \$1 in
+    -*) shift ;;
+    *) break ;;
+    esac
+done
+n=\${1#nave}
+shift
+exec $TMPDIR/host "\$n" sh -c "\$*"
+END
+chmod +x host agent
+
+make_hosts()
+{
+    ip netns add $name-switch && ip -n $name-switch link add switch type bridge &&
+        ip -n $name-switch link set switch up || return
+    echo 127.0.0.1 localhost >hosts
+    for n in $hosts; do
+        echo $net.$n nave$n >>hosts
+        ip netns add $name-$n && ip -n $name-$n link set lo up &&
+            ip -n $name-switch link add port$n type veth peer name eth0 netns $name-$n &&
+            ip -n $name-switch link set port$n master switch up &&
+            ip -n $name-$n addr add $net.$n/24 dev eth0 && ip -n $name-$n link set eth0 up || return
+    done
+    ./host 1 true
+}
+
+make_hosts 2>err || skip "no hosts can be made here: $(head -n 1 err)"
+
+# mpi RANKS_EACH ARGUMENT...: mpirun on the first host.
+mpi()
+{
+    each=$1
+    shift
+    ./host 1 "$mpirun" --allow-run-as-root --oversubscribe --bind-to none --mca plm_rsh_agent "$TMPDIR/agent" \
+        --mca btl tcp,self --mca btl_tcp_if_include $net.0/24 --mca oob_tcp_if_include $net.0/24 \
+        --host nave1:$each,nave2:$each,nave3:$each "$@" >out 2>&1 </dev/null
+    status=$?
+    [ $status = 0 ] || { wrong "exit status $status of $*:"; tail -n 20 out; }
+    [ -z "${V:-}" ] || echo "$(date +%T) $*"
+}
+
+says() # TEXT
+{
+    grep -q -e "$1" out || { wrong "no \"$1\" in:"; cat out; }
+}
+
+# --- what runs there
+
+mpi 3 "$NAVE_BUILD/bin/nave" topo --no-picture
+for n in $hosts; do
+    [ "$(grep -c "nave$n\$\|nave$n " out)" -ge 3 ] || { wrong "ranks of nave$n in:"; cat out; }
+done
+
+mpi 3 "$NAVE_BUILD/bin/uts" -T T1
+says '4,*130,*071'
+
+mpi 3 "$NAVE_BUILD/test/subhub"
+says '\[  PASSED  \] [0-9]* test'
+
+for group in -1 2 3; do
+    NAVE_TEST_GROUP=$group mpi 3 -x NAVE_TEST_GROUP "$NAVE_BUILD/test/farm"
+    says '\[  PASSED  \] 1 test'
+done
+
+[ $failures = 0 ]
