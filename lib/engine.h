@@ -23,7 +23,7 @@ struct nv_engine_spec {
     size_t op_count;
     void *user;
     double patience; /* seconds that a result waits for others at most, about */
-    double origin; /* of the context's clock, on nv_clock() */
+    double origin;   /* of the context's clock, on nv_clock() */
     struct nv_error *error;
 };
 

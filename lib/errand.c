@@ -82,6 +82,7 @@ static void errand_free(struct nv_errand *errand)
 {
     trees_free(errand->trees);
     free(errand->large);
+    free(errand->skip);
     free(errand);
 }
 
@@ -99,7 +100,7 @@ void nv_errands_release(struct nv_subhub *subhub)
     nv_errands_bury(subhub);
     while (subhub->errands != NULL) {
         struct nv_errand *errand = subhub->errands;
-        unlink_errand(errand);
+        unlink_errand(errand); /* NOLINT(clang-analyzer-unix.Malloc): out of the list before */
         errand_free(errand);
     }
 }
@@ -162,6 +163,24 @@ static void input_sent(void *arg)
     nv_errand_check(errand);
 }
 
+/* Tasks that were cancelled before they went: the engine drops them. */
+static int send_cancels(const struct nv_errand *errand, int engine, uint64_t first, uint64_t count)
+{
+    const bool *skip = errand->skip + (first - errand->run.first);
+    int rc = NAVE_OK;
+    for (uint64_t i = 0; i < count && rc == NAVE_OK; i++) {
+        uint64_t from = i;
+        while (i < count && skip[i])
+            i++;
+        if (i > from)
+            rc = nv_outbox_control(
+                &errand->subhub->outbox, engine, NV_CANCEL,
+                &(struct nv_control){.job = errand->id, .first = first + from, .count = i - from},
+                NULL);
+    }
+    return rc;
+}
+
 int nv_errand_send(struct nv_subhub *subhub, const struct nv_send *send)
 {
     struct nv_errand *errand = nv_sched_owner(subhub->sched, send->job);
@@ -169,7 +188,6 @@ int nv_errand_send(struct nv_subhub *subhub, const struct nv_send *send)
     bool shared = (run.flags & NV_SHARED) != 0, bulk;
     size_t size = (size_t)run.in_size * (shared ? 1 : (size_t)send->count);
     const unsigned char *data = errand->data + (shared ? 0 : send->first * run.in_size);
-    uint64_t skip, end;
     int rc;
     run.job = errand->id;
     run.first += send->first;
@@ -179,12 +197,8 @@ int nv_errand_send(struct nv_subhub *subhub, const struct nv_send *send)
                        errand, &bulk);
     errand->sending += bulk;
     nv_sched_weigh(subhub->sched, send, size);
-    skip = errand->skip_first > run.first ? errand->skip_first : run.first;
-    end = errand->skip_end < run.first + run.count ? errand->skip_end : run.first + run.count;
-    if (rc == NAVE_OK && skip < end)
-        rc = nv_outbox_control(
-            &subhub->outbox, send->engine, NV_CANCEL,
-            &(struct nv_control){.job = errand->id, .first = skip, .count = end - skip}, NULL);
+    if (rc == NAVE_OK && errand->skip != NULL)
+        rc = send_cancels(errand, send->engine, run.first, run.count);
     return rc;
 }
 
@@ -257,13 +271,11 @@ static void cancel_whole(struct nv_errand *errand)
 static void cancel_row(struct nv_errand *errand, uint64_t first, uint64_t end)
 {
     struct nv_control control = {.job = errand->id, .first = first, .count = end - first};
-    if (first > errand->skip_end || end < errand->skip_first || errand->skip_end == 0) {
-        errand->skip_first = first;
-        errand->skip_end = end;
-    } else {
-        errand->skip_first = first < errand->skip_first ? first : errand->skip_first;
-        errand->skip_end = end > errand->skip_end ? end : errand->skip_end;
-    }
+    uint64_t base = errand->run.first, last = base + errand->run.count;
+    if (errand->skip == NULL)
+        errand->skip = calloc(errand->run.count, sizeof *errand->skip);
+    for (uint64_t i = first > base ? first : base; errand->skip != NULL && i < end && i < last; i++)
+        errand->skip[i - base] = true;
     if (errand->id != 0)
         nv_errand_note(errand->subhub, nv_subhub_spread(errand->subhub, NV_CANCEL, &control));
 }
@@ -285,9 +297,8 @@ void nv_errands_cancel(struct nv_subhub *subhub, const struct nv_control *contro
     for (struct nv_errand *errand = subhub->errands; errand != NULL; errand = errand->next) {
         if (errand->run.job != control->job || errand->left == 0)
             continue;
-        if (errand->eldest != NULL && in_row(errand, errand->tree->root, control))
-            cancel_whole(errand);
-        else if (errand->eldest == NULL && control->count == 0)
+        if (errand->eldest != NULL ? in_row(errand, errand->tree->root, control)
+                                   : control->count == 0)
             cancel_whole(errand);
         else if (errand->eldest == NULL && overlaps(errand, control))
             cancel_row(errand, control->first, control->first + control->count);

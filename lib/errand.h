@@ -38,12 +38,12 @@ struct nv_errand {
     struct nv_tree *trees;    /* of an errand of the hub's */
     uint64_t id; /* for the scheduler and the engines; 0: the inputs are on their way */
     uint64_t left;
-    uint64_t grown;                /* spawned tasks that were run and not told of */
-    size_t sending;                /* transfers of inputs */
-    uint64_t skip_first, skip_end; /* cancelled indices */
-    bool cancelled;                /* as a whole */
-    bool busy;                     /* must not end now */
-    unsigned char *large;          /* the inputs' memory, when they are not behind this struct */
+    uint64_t grown;       /* spawned tasks that were run and not told of */
+    size_t sending;       /* transfers of inputs */
+    bool *skip;           /* by place in the run: these are cancelled; NULL: none */
+    bool cancelled;       /* as a whole */
+    bool busy;            /* must not end now */
+    unsigned char *large; /* the inputs' memory, when they are not behind this struct */
     unsigned char *data, *extra;
 };
 

@@ -34,7 +34,7 @@ struct nv_fold {
 struct nv_partial {
     struct nv_partial *next;
     uint64_t job;
-    int engine; /* whose results these are, where the hub adds them up; -1: nobody's yet */
+    int engine;         /* whose results these are, where the hub adds them up; -1: nobody's yet */
     unsigned char *how; /* owned: the encoded fold, where it is not typed */
     size_t how_size;
     struct nv_fold fold;

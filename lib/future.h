@@ -87,15 +87,15 @@ struct nave_future {
     const struct nv_fold *fold;
     struct nv_partial *partials; /* of a fold: what the hub adds up for engines beside loops */
     struct nv_receiving *parts;  /* for them, the oldest first */
-    uint32_t *order, *place;    /* with cost hints: the task at a place, the place of a task */
-    double *costs;              /*   in that order */
-    nave_future *parent;        /* whose tasks have spawned these, from task `root` */
-    uint64_t root;              /* also: a single task's number in its stream */
-    size_t children;            /* futures that are not complete */
-    uint64_t grown;             /* spawned tasks that were run */
-    struct nv_set *growing;     /* engines that said so and have more */
-    bool single;                /* one task of a stream */
-    int engine;                 /* of a single task: where it went */
+    uint32_t *order, *place;     /* with cost hints: the task at a place, the place of a task */
+    double *costs;               /*   in that order */
+    nave_future *parent;         /* whose tasks have spawned these, from task `root` */
+    uint64_t root;               /* also: a single task's number in its stream */
+    size_t children;             /* futures that are not complete */
+    uint64_t grown;              /* spawned tasks that were run */
+    struct nv_set *growing;      /* engines that said so and have more */
+    bool single;                 /* one task of a stream */
+    int engine;                  /* of a single task: where it went */
     struct nv_ledger ledger;
     struct nv_one_page one; /* of a single task: its ledger's only page, and a small result */
     _Alignas(16) unsigned char small[NV_SMALL_RESULT];

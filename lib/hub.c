@@ -150,8 +150,7 @@ static int take_returned(struct nv_hub *hub, int source, const struct nv_control
     if (!nv_sched_returned(hub->sched, source, control->job, control->first, control->count,
                            control->first + control->count - asked, asked))
         return nv_error_set(&hub->ctx->error, NAVE_EWIRE,
-                            "rank %d gave back what it was not asked for",
-                            source % hub->ctx->size);
+                            "rank %d gave back what it was not asked for", source % hub->ctx->size);
     if (future != NULL && future->cancelled && control->count > 0) {
         nv_future_drop(future, control->first, control->count);
         nv_future_check(future);

@@ -15,15 +15,15 @@
 struct nv_hub {
     nave *ctx;
     struct nv_sched *sched;
-    struct nv_set *engines;   /* all of them */
-    char (*hosts)[64];        /* by rank */
-    int numbers;              /* of the scheduler's engines: ranks, and ranks + a sub-hub's rank */
+    struct nv_set *engines; /* all of them */
+    char (*hosts)[64];      /* by rank */
+    int numbers;            /* of the scheduler's engines: ranks, and ranks + a sub-hub's rank */
     struct nv_outbox outbox;
     struct nv_results *last_results; /* by number: come last, for NV_GOOD */
     struct nv_set **grouped; /* by kernel: all engines, as numbers, sub-hubs where they can do */
-    nave_future *futures; /* all that exist, ended ones too */
-    nave_future *spare;   /* used ones of single tasks */
-    unsigned submitted;   /* tasks, since the last turn */
+    nave_future *futures;    /* all that exist, ended ones too */
+    nave_future *spare;      /* used ones of single tasks */
+    unsigned submitted;      /* tasks, since the last turn */
     nave_view *views;
     size_t orphans; /* futures that are complete and nobody's, to be freed at the end of the turn */
     uint64_t ready; /* NV_READY answers to the reduction that is being prepared */

@@ -223,8 +223,8 @@ static int make_groups(nave *ctx, const nave_options *opt, const char *host, int
     int rc = agree(ctx, nv_groups_agree(ctx->mpi, host, engine, &ctx->kernels, opt->group,
                                         &ctx->error, &ctx->leaders));
     if (rc == NAVE_OK && ctx->leaders != NULL)
-        rc = agree(ctx, nv_groups_kernels(ctx->mpi, ctx->leaders, &ctx->kernels, &ctx->error,
-                                          everywhere));
+        rc = agree(
+            ctx, nv_groups_kernels(ctx->mpi, ctx->leaders, &ctx->kernels, &ctx->error, everywhere));
     return rc;
 }
 

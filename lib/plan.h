@@ -76,8 +76,8 @@ struct ring {
 struct engine {
     bool present, held, last;
     bool behind; /* another one stands for it */
-    bool idle;  /* some of its capacity has no task, and it is not held */
-    bool asked; /* for a row, and has not answered */
+    bool idle;   /* some of its capacity has no task, and it is not held */
+    bool asked;  /* for a row, and has not answered */
     uint32_t capacity;
     struct ring *ring; /* NULL: it has no room */
     struct engine *prev, *next;

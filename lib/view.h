@@ -19,7 +19,7 @@ struct nave_view {
     enum nv_placing placing;
     char *near; /* the name of an object, for NV_LOCALITY */
     struct nv_stream *streams;
-    struct nv_set **sets; /* by kernel: the view's engines that have it, made when needed */
+    struct nv_set **sets;    /* by kernel: the view's engines that have it, made when needed */
     struct nv_set **grouped; /* likewise, see nv_view_grouped(); NULL: none yet */
 };
 

@@ -96,7 +96,8 @@ mpi()
 {
     each=$1
     shift
-    ./host 1 "$mpirun" --allow-run-as-root --oversubscribe --bind-to none --mca plm_rsh_agent "$TMPDIR/agent" \
+    ./host 1 "$mpirun" --allow-run-as-root --oversubscribe --bind-to none --mca mpi_yield_when_idle 1 \
+        --mca plm_rsh_agent "$TMPDIR/agent" \
         --mca btl tcp,self --mca btl_tcp_if_include $net.0/24 --mca oob_tcp_if_include $net.0/24 \
         --host nave1:$each,nave2:$each,nave3:$each "$@" >out 2>&1 </dev/null
     status=$?
@@ -119,12 +120,9 @@ done
 mpi 3 "$NAVE_BUILD/bin/uts" -T T1
 says '4,*130,*071'
 
-mpi 3 "$NAVE_BUILD/test/subhub"
+NAVE_TEST_GROUP=2 mpi 3 -x NAVE_TEST_GROUP "$NAVE_BUILD/test/subhub"
 says '\[  PASSED  \] [0-9]* test'
-
-for group in -1 2 3; do
-    NAVE_TEST_GROUP=$group mpi 3 -x NAVE_TEST_GROUP "$NAVE_BUILD/test/farm"
-    says '\[  PASSED  \] 1 test'
-done
+NAVE_TEST_GROUP=3 mpi 3 -x NAVE_TEST_GROUP "$NAVE_BUILD/test/farm"
+says '\[  PASSED  \] 1 test'
 
 [ $failures = 0 ]

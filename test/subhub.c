@@ -2,8 +2,8 @@
  * ranks: 4 16
  * timeout: 240
  *
- * Every test is run without sub-hubs and with groups of several sizes; test/hosts.sh runs them over
- * several hosts.
+ * Every test is run without sub-hubs and with groups of several sizes, or of the size that
+ * NAVE_TEST_GROUP says; test/hosts.sh runs them over several hosts.
  * SPDX-License-Identifier: BSD-3-Clause */
 #include "ranks.h"
 
@@ -181,7 +181,10 @@ static int group; /* of the farm that is open */
 
 static void each_farm(void (*hub)(nave *ctx))
 {
+    const char *only = getenv("NAVE_TEST_GROUP");
     for (size_t i = 0; i < sizeof groups / sizeof *groups; i++) {
+        if (only != NULL && groups[i] > 0 && groups[i] != atoi(only))
+            continue;
         nave_options opt = {.kernels = kernels, .kernel_count = KERNELS, .group = groups[i]};
         group = groups[i];
         memset(sent, 0, sizeof sent);
