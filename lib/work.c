@@ -12,7 +12,8 @@
 
 enum {
     BULK_MAX = 192 << 20, /* bytes of large results under way before running on */
-    STRIDE_MAX = 16,      /* tasks between two looks at the clock */
+    UNTIMED_PATIENCE = 5,
+    STRIDE_MAX = 16, /* tasks between two looks at the clock */
 };
 
 void nv_work_lot_free(struct nv_engine *engine, struct lot *lot)
@@ -350,6 +351,7 @@ static void lot_finish(struct nv_engine *engine)
     engine->first = lot->next;
     if (engine->first == NULL)
         engine->end = &engine->first;
+    engine->low = engine->low || engine->first == NULL || engine->first->next == NULL;
     nv_work_lot_free(engine, lot);
 }
 
@@ -370,6 +372,16 @@ static int step(struct nv_engine *engine)
     if (lot->at == lot->run.count)
         lot_finish(engine);
     return rc;
+}
+
+/* Each frame may wake its receiver.  Where nobody looks at single results they can wait until this
+ * engine needs more tasks. */
+static bool is_due(const struct nv_engine *engine)
+{
+    double waited = engine->now - engine->sent;
+    if (!(engine->first->run.flags & NV_UNTIMED))
+        return waited > engine->spec.patience;
+    return engine->low || waited > UNTIMED_PATIENCE * engine->spec.patience;
 }
 
 /* Runs tasks for a slice of time.  Results go when nothing is left to run, or after a while. */
@@ -393,9 +405,10 @@ int nv_work_slice(struct nv_engine *engine, bool *worked)
     nv_work_settle(engine);
     if (rc == NAVE_OK)
         rc = nv_spawn_mention(engine);
-    if (rc == NAVE_OK && (!may_run(engine) || engine->now - engine->sent > engine->spec.patience)) {
+    if (rc == NAVE_OK && (!may_run(engine) || is_due(engine))) {
         rc = nv_answers_post(&engine->answers);
         engine->sent = engine->now;
+        engine->low = false;
     }
     return rc;
 }

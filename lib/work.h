@@ -43,6 +43,7 @@ struct nv_engine {
     struct nv_run last; /* from the hub, for NV_MORE; count 0: none */
     struct nv_partial *partials;
     double now;      /* when the clock was read last */
+    bool low;        /* few tasks are left: the hub should hear of those that are done */
     double sent;     /* when a frame went last */
     unsigned unread; /* tasks since the clock was read */
     unsigned stride; /* tasks between looks at it, where nobody asks */
