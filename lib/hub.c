@@ -18,7 +18,7 @@ static void add_subhubs(struct nv_hub *hub)
         uint32_t engines = 0;
         if (ctx->leaders[leader] != leader)
             continue;
-        for (int r = leader; r < ctx->size; r++)
+        for (int r = 1; r < ctx->size; r++)
             engines += ctx->leaders[r] == leader;
         nv_sched_engine_add(hub->sched, ctx->size + leader, engines);
     }
