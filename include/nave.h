@@ -35,9 +35,9 @@
  * Roles.  Collective calls are marked so; every rank of the communicator makes them.  All others
  *     that take a context, a view or a future are for the hub and return NAVE_EROLE on an engine.
  * Threads.  One thread per process calls Nave, the one that may call MPI.  On rank 0, and on the
- *     sub-hubs of large farms, kernels run on a thread of the library's, which makes no MPI calls: MPI_THREAD_FUNNELED is the
- *     level to ask for (Open MPI and MPICH do the same under MPI_THREAD_SINGLE).  Contexts are
- *     independent; there are no globals.
+ *     sub-hubs of large farms, kernels run on a thread of the library's, which makes no MPI calls:
+ *     MPI_THREAD_FUNNELED is the level to ask for (Open MPI and MPICH do the same under
+ *     MPI_THREAD_SINGLE).  Contexts are independent; there are no globals.
  * Progress.  The hub works inside Nave calls (nave_wait and its kin, nave_turn) and, briefly, in
  *     each call that submits.  Between them engines go on with what they hold, no further.
  * Memory.  Sizes are bytes in size_t; 0 and more than 4 GiB are plain cases.  Inputs and outputs
