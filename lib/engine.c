@@ -112,22 +112,6 @@ static int receive_run(struct nv_engine *engine, int source, const struct nv_ite
     return bulk ? receive_large(engine, lot, item->data_size) : NAVE_OK;
 }
 
-/* The hub sends some more of the tasks it sent last. */
-static int receive_more(struct nv_engine *engine, int source, const struct nv_item *item)
-{
-    struct nv_item whole = *item;
-    whole.kind = NV_RUN;
-    whole.run = engine->last;
-    whole.run.first = item->run.first;
-    whole.run.count = item->run.count;
-    whole.extra = "";
-    whole.data_size = (size_t)(engine->last.flags & NV_SHARED ? 1 : item->run.count) *
-                      (size_t)engine->last.in_size;
-    if (source != 0 || engine->last.count == 0 || whole.data_size > item->data_size)
-        return nv_error_set(engine->spec.error, NAVE_EWIRE, "a damaged run from rank %d", source);
-    return receive_run(engine, source, &whole);
-}
-
 /* Those of the row that are in this lot. */
 static int cancel_in(struct nv_engine *engine, struct lot *lot, const struct nv_control *row)
 {
@@ -224,17 +208,12 @@ struct nv_partial *nv_engine_take_partial(struct nv_engine *engine, uint64_t job
 static int reduce(struct nv_engine *engine, const struct nv_item *item)
 {
     struct nv_partial *partial = nv_engine_take_partial(engine, item->control.job);
-    MPI_Comm mpi = MPI_COMM_NULL;
     int rc;
     engine->preparing = 0;
     if (partial == NULL)
         return nv_error_set(engine->spec.error, NAVE_EWIRE, "a reduction of nothing");
-    rc = nv_fold_comm(engine->spec.mpi, item->extra, (int)item->control.list_size, &mpi,
-                      engine->spec.error);
-    if (rc == NAVE_OK)
-        rc = nv_fold_reduce(mpi, &partial->fold, partial, NULL, engine->spec.error);
-    if (mpi != MPI_COMM_NULL && mpi != engine->spec.mpi)
-        MPI_Comm_free(&mpi);
+    rc = nv_fold_enter(engine->spec.mpi, item->extra, (int)item->control.list_size, &partial->fold,
+                       partial, NULL, engine->spec.error);
     nv_partial_free(partial);
     return rc;
 }
@@ -246,8 +225,6 @@ static int receive_item(struct nv_engine *engine, int source, const struct nv_it
         if (source == 0)
             engine->last = item->run;
         return receive_run(engine, source, item);
-    case NV_MORE:
-        return receive_more(engine, source, item);
     case NV_CANCEL:
         return cancel(engine, source, &item->control);
     case NV_RECALL:
@@ -281,7 +258,10 @@ static int take_frame(struct nv_engine *engine, int source, const struct nv_fram
     struct nv_item item;
     int more;
     while ((more = nv_frame_next(&reader, &item)) == 1) {
-        int rc = receive_item(engine, source, &item);
+        int rc;
+        if (source == 0 && !nv_frame_complete_run(&item, &engine->last))
+            return nv_error_set(engine->spec.error, NAVE_EWIRE, "a damaged run from the hub");
+        rc = receive_item(engine, source, &item);
         if (rc != NAVE_OK)
             return rc;
     }

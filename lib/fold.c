@@ -508,3 +508,15 @@ int nv_fold_reduce(MPI_Comm mpi, const struct nv_fold *fold, const struct nv_par
     free(t.all);
     return rc;
 }
+
+int nv_fold_enter(MPI_Comm mpi, const int32_t *ranks, int count, const struct nv_fold *fold,
+                  const struct nv_partial *partial, void *acc, struct nv_error *error)
+{
+    MPI_Comm members = MPI_COMM_NULL;
+    int rc = nv_fold_comm(mpi, ranks, count, &members, error);
+    if (rc == NAVE_OK)
+        rc = nv_fold_reduce(members, fold, partial, acc, error);
+    if (members != MPI_COMM_NULL && members != mpi)
+        MPI_Comm_free(&members);
+    return rc;
+}

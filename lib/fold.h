@@ -86,4 +86,8 @@ int nv_fold_comm(MPI_Comm mpi, const int32_t *ranks, int count, MPI_Comm *member
 int nv_fold_reduce(MPI_Comm mpi, const struct nv_fold *fold, const struct nv_partial *partial,
                    void *acc, struct nv_error *error);
 
+/* Both: the reduction of those that take part. */
+int nv_fold_enter(MPI_Comm mpi, const int32_t *ranks, int count, const struct nv_fold *fold,
+                  const struct nv_partial *partial, void *acc, struct nv_error *error);
+
 #endif

@@ -173,6 +173,41 @@ bool nv_frame_add_good(struct nv_frame *frame, const struct nv_results *results,
     return true;
 }
 
+bool nv_frame_complete_run(struct nv_item *item, const struct nv_run *last)
+{
+    struct nv_run run = *last;
+    size_t size;
+    if (item->kind != NV_MORE)
+        return true;
+    run.first = item->run.first;
+    run.count = item->run.count;
+    if (last->count == 0 || last->extra_size > 0 || last->flags & NV_BULK ||
+        !run_data_size(&run, &size) || size > item->data_size)
+        return false;
+    item->kind = NV_RUN;
+    item->run = run;
+    item->extra = "";
+    item->data_size = size;
+    return true;
+}
+
+bool nv_frame_complete_results(struct nv_item *item, const struct nv_results *last)
+{
+    struct nv_results row = *last;
+    size_t size;
+    if (item->kind != NV_GOOD)
+        return true;
+    row.first = item->results.first;
+    row.count = item->results.count;
+    row.started = item->results.started;
+    if (last->count == 0 || !row_size(row.count, row.size, &size) || size > item->data_size)
+        return false;
+    item->kind = NV_RESULTS;
+    item->results = row;
+    item->data_size = size;
+    return true;
+}
+
 /* ------------------------------------------------------------------------------------- decoding */
 
 /* Reads within one item; `ok` turns false at the first step beyond its end. */

@@ -146,6 +146,11 @@ bool nv_frame_add_more(struct nv_frame *frame, const struct nv_run *run, const v
 bool nv_frame_add_good(struct nv_frame *frame, const struct nv_results *results,
                        const uint32_t *nanoseconds, const void *data);
 
+/* Makes the long form out of a short one, by the last long one from this sender (its count is 0: there
+ * was none).  Other items stay as they are.  False: it does not go with that one. */
+bool nv_frame_complete_run(struct nv_item *item, const struct nv_run *last);
+bool nv_frame_complete_results(struct nv_item *item, const struct nv_results *last);
+
 /* The next item: 1; 0 at the end; -1 when the bytes are no frame.  `reader->data` must be aligned
  * to NV_ALIGN; the item points into it. */
 int nv_frame_next(struct nv_reader *reader, struct nv_item *item);

@@ -93,11 +93,10 @@ struct nave_future {
     uint64_t root;               /* also: a single task's number in its stream */
     size_t children;             /* futures that are not complete */
     uint64_t grown;              /* spawned tasks that were run */
-    struct nv_set *growing;      /* engines that said so and have more */
     bool single;                 /* one task of a stream */
     int engine;                  /* of a single task: where it went */
     struct nv_ledger ledger;
-    struct nv_one_page one; /* of a single task: its ledger's only page, and a small result */
+    struct nv_one_page one; /* of a single task: the only page of its ledger; a small result */
     _Alignas(16) unsigned char small[NV_SMALL_RESULT];
 };
 

@@ -359,6 +359,10 @@ static int settle_single(nave_future *future, int source, const struct nv_item *
 {
     const struct nv_result *result = &item->result;
     struct nv_entry *entry;
+    if (result->flags & NV_STRAY) {
+        take_stray(future, item);
+        return NAVE_OK;
+    }
     ran_on(future, result->engine);
     if (result->code != 0 && future->parent != NULL) {
         take_stray(future, item);
@@ -380,19 +384,12 @@ static int settle_single(nave_future *future, int source, const struct nv_item *
 static int take_single(nave_future *future, int source, const struct nv_item *item)
 {
     int rc = nv_future_answered(future, source, item);
-    if (rc != NAVE_OK || !(item->result.flags & NV_STRAY))
-        return rc == NAVE_OK ? settle_single(future, source, item) : rc;
-    take_stray(future, item);
-    return NAVE_OK;
+    return rc == NAVE_OK ? settle_single(future, source, item) : rc;
 }
 
 int nv_future_single(nave_future *future, int source, const struct nv_item *item)
 {
-    int rc = NAVE_OK;
-    if (item->result.flags & NV_STRAY)
-        take_stray(future, item);
-    else
-        rc = settle_single(future, source, item);
+    int rc = settle_single(future, source, item);
     nv_future_check(future);
     return rc;
 }

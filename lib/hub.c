@@ -3,12 +3,14 @@
 #include "clock.h"
 #include "engine.h"
 #include "future.h"
+#include "place.h"
 #include "view.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#define PLACE_SECONDS 1e-3 /* of placing (a source may be slow) before a look at what has come */
+#define PLACE_SECONDS 1e-3  /* of placing (a source may be slow) before a look at what has come */
+#define RECALL_SECONDS 1e-3 /* between looks at who is late */
 
 /* A sub-hub stands for the engines of its group, whom the hub knows as well. */
 static void add_subhubs(struct nv_hub *hub)
@@ -35,15 +37,11 @@ int nv_hub_new(nave *ctx, struct nv_hub **out)
     hub->numbers = ctx->leaders != NULL ? 2 * ctx->size : ctx->size;
     hub->sched = nv_sched_new(hub->numbers);
     hub->engines = nv_set_new(ranks);
-    hub->hosts = calloc(ranks, sizeof *hub->hosts);
     hub->last_results = calloc(numbers, sizeof *hub->last_results);
-    hub->pools = calloc(numbers, sizeof *hub->pools);
-    hub->wanted = calloc(numbers, sizeof *hub->wanted);
     hub->grouped = calloc(ctx->kernels.count + 1, sizeof(struct nv_set *));
     if (nv_outbox_init(&hub->outbox, ctx->comm, ctx->size, true, &ctx->error) != NAVE_OK ||
-        hub->sched == NULL || hub->engines == NULL || hub->hosts == NULL ||
-        hub->last_results == NULL || hub->pools == NULL || hub->wanted == NULL ||
-        hub->grouped == NULL)
+        hub->sched == NULL || hub->engines == NULL || hub->last_results == NULL ||
+        hub->grouped == NULL || !nv_surplus_init(&hub->surplus, hub->numbers))
         return nv_error_set(&ctx->error, NAVE_ENOMEM, "no memory for the hub");
     for (size_t r = ctx->hub_works ? 0 : 1; r < ranks; r++) {
         nv_set_add(hub->engines, r);
@@ -72,14 +70,12 @@ void nv_hub_free(struct nv_hub *hub)
     }
     nv_sched_free(hub->sched);
     free(hub->engines);
-    free(hub->hosts);
     nv_outbox_release(&hub->outbox);
     for (size_t i = 0; hub->grouped != NULL && i < hub->ctx->kernels.count; i++)
         free(hub->grouped[i]);
     free(hub->grouped);
     free(hub->last_results);
-    free(hub->pools);
-    free(hub->wanted);
+    nv_surplus_release(&hub->surplus);
     nv_holders_release(&hub->holders);
     free(hub);
 }
@@ -109,28 +105,17 @@ void nv_hub_heard(struct nv_hub *hub, double time)
     nv_sched_time(hub->sched, time);
 }
 
+const char *nv_hub_host(const struct nv_hub *hub, int rank)
+{
+    return nv_places_list(hub->ctx->places)[rank].host;
+}
+
 const struct nv_set *nv_hub_holders(struct nv_hub *hub, const char *name)
 {
     return nv_holders_of(&hub->holders, name, (size_t)hub->ctx->size);
 }
 
-void nv_hub_note_holder(struct nv_hub *hub, const char *name, int engine, bool holds)
-{
-    nv_holders_note(&hub->holders, name, (size_t)hub->ctx->size, (size_t)engine, holds);
-}
-
 /* -------------------------------------------------------------------------------------- sending */
-
-int nv_hub_run(struct nv_hub *hub, int engine, struct nv_run *run, const void *extra,
-               const void *data, size_t size, nv_comm_done *done, void *arg, bool *bulk)
-{
-    return nv_outbox_run(&hub->outbox, engine, run, extra, data, size, done, arg, bulk);
-}
-
-int nv_hub_flush(struct nv_hub *hub)
-{
-    return nv_outbox_flush(&hub->outbox);
-}
 
 int nv_hub_control(struct nv_hub *hub, int engine, enum nv_item_kind kind,
                    const struct nv_control *control, const int32_t *list)
@@ -146,7 +131,6 @@ static int take_returned(struct nv_hub *hub, int source, const struct nv_control
 {
     uint64_t asked = (uint64_t)control->value;
     nave_future *future = nv_sched_owner(hub->sched, control->job);
-    hub->recalls--;
     if (!nv_sched_returned(hub->sched, source, control->job, control->first, control->count,
                            control->first + control->count - asked, asked))
         return nv_error_set(&hub->ctx->error, NAVE_EWIRE,
@@ -158,14 +142,6 @@ static int take_returned(struct nv_hub *hub, int source, const struct nv_control
     return NAVE_OK;
 }
 
-/* An engine speaks of the spawned tasks that it has waiting. */
-static void take_grew(struct nv_hub *hub, int source, const struct nv_control *control)
-{
-    hub->pools[source] = (uint64_t)control->value;
-    hub->pools_known = hub->pools_known || control->value > 0;
-    hub->wanted[source] = false;
-}
-
 /* A kernel made or dropped an object; the name is in the list. */
 static int take_holds(struct nv_hub *hub, int source, const struct nv_item *item)
 {
@@ -174,7 +150,8 @@ static int take_holds(struct nv_hub *hub, int source, const struct nv_item *item
     if (size > sizeof name - 1 || source >= hub->ctx->size)
         return nv_error_set(&hub->ctx->error, NAVE_EWIRE, "a damaged name from rank %d", source);
     memcpy(name, item->extra, size);
-    nv_hub_note_holder(hub, name, source, item->control.value != 0);
+    nv_holders_note(&hub->holders, name, (size_t)hub->ctx->size, (size_t)source,
+                    item->control.value != 0);
     return NAVE_OK;
 }
 
@@ -200,7 +177,7 @@ static int take_item(struct nv_hub *hub, int source, const struct nv_item *item)
     case NV_HOLDS:
         return take_holds(hub, source, item);
     case NV_GREW:
-        take_grew(hub, source, &item->control);
+        nv_surplus_heard(&hub->surplus, source, (uint64_t)item->control.value);
         if (nv_sched_owner(hub->sched, item->control.job) == NULL)
             return NAVE_OK;
         job = item->control.job;
@@ -219,36 +196,19 @@ static int take_item(struct nv_hub *hub, int source, const struct nv_item *item)
     return nv_future_take(future, source, item);
 }
 
-/* A short row of results is written out as the long form; a long one is remembered.  False: the row
- * is not as the one before said. */
-static bool complete_row(struct nv_hub *hub, int source, struct nv_item *item)
-{
-    struct nv_results *last = &hub->last_results[source], row = item->results;
-    if (item->kind == NV_RESULTS)
-        *last = row;
-    if (item->kind != NV_GOOD)
-        return true;
-    item->kind = NV_RESULTS;
-    item->results = *last;
-    item->results.first = row.first;
-    item->results.count = row.count;
-    item->results.started = row.started;
-    if (last->count == 0 || row.count * last->size > item->data_size)
-        return false;
-    item->data_size = (size_t)(row.count * last->size);
-    return true;
-}
-
 static int take_frame(struct nv_hub *hub, int source, const struct nv_frame *frame)
 {
     struct nv_reader reader = {frame->data, frame->size, 0};
     struct nv_item item;
     int more;
     while ((more = nv_frame_next(&reader, &item)) == 1) {
-        int rc = complete_row(hub, source, &item)
-                     ? take_item(hub, source, &item)
-                     : nv_error_set(&hub->ctx->error, NAVE_EWIRE, "a damaged row from rank %d",
-                                    source % hub->ctx->size);
+        int rc;
+        if (!nv_frame_complete_results(&item, &hub->last_results[source]))
+            return nv_error_set(&hub->ctx->error, NAVE_EWIRE, "a damaged row from rank %d",
+                                source % hub->ctx->size);
+        if (item.kind == NV_RESULTS)
+            hub->last_results[source] = item.results;
+        rc = take_item(hub, source, &item);
         if (rc != NAVE_OK)
             return rc;
     }
@@ -301,7 +261,6 @@ static int ask_back(struct nv_hub *hub)
     int rc = NAVE_OK;
     while (rc == NAVE_OK && nv_sched_recall(hub->sched, &row)) {
         struct nv_control control = {.job = row.job, .first = row.first, .count = row.count};
-        hub->recalls++;
         rc = nv_hub_control(hub, row.engine, NV_RECALL, &control, NULL);
     }
     return rc;
@@ -313,27 +272,11 @@ static int want_spawned(struct nv_hub *hub)
 {
     struct nv_control control = {0};
     uint64_t idle = 0;
-    bool some = false;
-    int rc = NAVE_OK;
-    if (!hub->pools_known)
-        return NAVE_OK;
+    int rich, rc = NAVE_OK;
     for (int n = 0; n < hub->numbers; n++)
         idle += nv_sched_spare(hub->sched, n);
-    while (idle > 0 && rc == NAVE_OK) {
-        int best = -1;
-        for (int n = 0; n < hub->numbers; n++) {
-            some = some || hub->pools[n] > 0;
-            if (!hub->wanted[n] && hub->pools[n] > 1 &&
-                (best < 0 || hub->pools[n] > hub->pools[best]))
-                best = n;
-        }
-        if (best < 0)
-            break;
-        hub->wanted[best] = true;
-        rc = nv_hub_control(hub, best, NV_WANT, &control, NULL);
-        idle--;
-    }
-    hub->pools_known = idle == 0 || some;
+    while (rc == NAVE_OK && idle-- > 0 && (rich = nv_surplus_ask(&hub->surplus)) >= 0)
+        rc = nv_hub_control(hub, rich, NV_WANT, &control, NULL);
     return rc;
 }
 
@@ -388,11 +331,8 @@ static void bury(struct nv_hub *hub)
  * nothing to do, not while others keep it busy. */
 static void spare_core(struct nv_hub *hub, bool worked)
 {
-    if (hub->ctx->beside == NULL || hub->own_held == worked)
-        return;
-    hub->own_held = worked;
-    nv_sched_engine_hold(hub->sched, 0, worked);
-    hub->placing = hub->placing || !worked;
+    if (hub->ctx->beside != NULL && nv_sched_engine_hold(hub->sched, 0, worked) && !worked)
+        hub->placing = true;
 }
 
 int nv_hub_turn(struct nv_hub *hub, bool *worked)
@@ -405,8 +345,8 @@ int nv_hub_turn(struct nv_hub *hub, bool *worked)
     if (rc == NAVE_OK && hub->placing)
         rc = place(hub, worked);
     if (rc == NAVE_OK)
-        rc = nv_hub_flush(hub);
-    if (rc == NAVE_OK && hub->pools_known && !hub->placing)
+        rc = nv_outbox_flush(&hub->outbox);
+    if (rc == NAVE_OK && hub->surplus.rich > 0 && !hub->placing)
         rc = want_spawned(hub);
     if (rc == NAVE_OK)
         rc = work(hub, worked);
@@ -430,10 +370,8 @@ int nv_hub_submitted(struct nv_hub *hub, unsigned each)
     if (!nv_sched_idle(hub->sched))
         return NAVE_OK;
     rc = place(hub, &worked);
-    return rc == NAVE_OK ? nv_hub_flush(hub) : rc;
+    return rc == NAVE_OK ? nv_outbox_flush(&hub->outbox) : rc;
 }
-
-#define RECALL_SECONDS 1e-3 /* between looks at who is late */
 
 /* Where tasks wait at engines while others have none, somebody may turn out to be late. */
 static int look_for_late(struct nv_hub *hub)

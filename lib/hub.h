@@ -11,12 +11,12 @@
 #include "idle.h"
 #include "outbox.h"
 #include "sched.h"
+#include "surplus.h"
 
 struct nv_hub {
     nave *ctx;
     struct nv_sched *sched;
     struct nv_set *engines; /* all of them */
-    char (*hosts)[64];      /* by rank */
     int numbers;            /* of the scheduler's engines: ranks, and ranks + a sub-hub's rank */
     struct nv_outbox outbox;
     struct nv_results *last_results; /* by number: come last, for NV_GOOD */
@@ -30,14 +30,10 @@ struct nv_hub {
     struct nv_idle idle;
     bool (*awaited)(void *arg); /* what nv_hub_wait() waits for; NULL: nothing */
     void *awaited_arg;
-    bool placing;     /* something may wait to be placed */
-    bool own_held;    /* the engine beside this loop gets nothing: the loop has no time to spare */
-    uint64_t *pools;  /* by number: spawned tasks that it had waiting when it spoke of them */
-    bool *wanted;     /* by number: it was asked for some */
-    bool pools_known; /* one of them is not 0 */
+    bool placing;              /* something may wait to be placed */
+    struct nv_surplus surplus; /* by number */
     struct nv_holders holders;
-    double heard;     /* the latest time that the scheduler was told */
-    uint64_t recalls; /* rows that were asked back and not answered */
+    double heard; /* the latest time that the scheduler was told */
 };
 
 int nv_hub_new(nave *ctx, struct nv_hub **hub);
@@ -52,24 +48,18 @@ int nv_hub_submitted(struct nv_hub *hub, unsigned each);
 /* Turns until `ready` says so.  NAVE_OK, NAVE_ETIMEDOUT, or an error of the farm as a whole. */
 int nv_hub_wait(struct nv_hub *hub, bool (*ready)(void *arg), void *arg, double seconds);
 
-/* Engines are numbers here, see outbox.h.  Puts a run into the engine's frame, or its data (over NV_RUN_INLINE_MAX) on its own way: then
- * `done` is called when the data is no longer needed, and *bulk is set. */
-int nv_hub_run(struct nv_hub *hub, int engine, struct nv_run *run, const void *extra,
-               const void *data, size_t size, nv_comm_done *done, void *arg, bool *bulk);
-
-/* Sends a control item at once. */
+/* Sends a control item at once; engines are numbers here, see outbox.h. */
 int nv_hub_control(struct nv_hub *hub, int engine, enum nv_item_kind kind,
                    const struct nv_control *control, const int32_t *list);
 
 /* Something happened at this time (nv_hub_time()): the scheduler hears of it if it is news. */
 void nv_hub_heard(struct nv_hub *hub, double time);
 
+/* The name of a rank's host. */
+const char *nv_hub_host(const struct nv_hub *hub, int rank);
+
 /* The engines that hold an object; NULL: out of memory. */
 const struct nv_set *nv_hub_holders(struct nv_hub *hub, const char *name);
-void nv_hub_note_holder(struct nv_hub *hub, const char *name, int engine, bool holds);
-
-/* Posts what was put into frames so far. */
-int nv_hub_flush(struct nv_hub *hub);
 
 /* Seconds since nave_open(). */
 double nv_hub_time(const struct nv_hub *hub);

@@ -314,8 +314,6 @@ static int open_agreed(nave *ctx, const nave_options *opt)
     rc = agree(ctx, make_parts(ctx, everywhere));
     if (rc != NAVE_OK)
         return rc;
-    MPI_Gather(host, (int)sizeof host, MPI_CHAR, ctx->hub != NULL ? ctx->hub->hosts : NULL,
-               (int)sizeof host, MPI_CHAR, 0, ctx->mpi);
     rc = agree(ctx, nv_places_open(ctx->mpi, &ctx->error, &ctx->places));
     if (rc == NAVE_OK && ctx->rank == 0)
         take_places(ctx);
@@ -541,9 +539,9 @@ int nave_engine_count(const nave *ctx)
 
 const char *nave_host(const nave *ctx, int rank)
 {
-    if (ctx->hub == NULL || rank < 0 || rank >= ctx->size)
+    if (ctx->hub == NULL || ctx->places == NULL || rank < 0 || rank >= ctx->size)
         return NULL;
-    return ctx->hub->hosts[rank];
+    return nv_hub_host(ctx->hub, rank);
 }
 
 int nave_topo(nave *ctx, const nave_place **places, size_t *n)

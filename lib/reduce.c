@@ -88,22 +88,16 @@ static int enter(struct reduction *reduction, void *acc)
     nave *ctx = reduction->hub->ctx;
     bool all = reduction->count + 1 == (uint32_t)ctx->size, alone = reduction->count == 0;
     struct nv_partial *own;
-    MPI_Comm mpi = MPI_COMM_NULL;
     int rc = NAVE_OK;
     own = take_own(reduction, &rc);
     if (rc == NAVE_OK)
         rc = say(reduction, NV_REDUCE, all ? 0 : reduction->count);
-    if (alone)
-        mpi = MPI_COMM_SELF;
-    else if (rc == NAVE_OK)
-        rc = nv_fold_comm(ctx->mpi, reduction->engines, all ? 0 : (int)reduction->count, &mpi,
-                          &ctx->error);
     if (rc == NAVE_OK)
         rc = say_beside(reduction, NV_DROP);
     if (rc == NAVE_OK)
-        rc = nv_fold_reduce(mpi, &reduction->fold, own, acc, &ctx->error);
-    if (mpi != MPI_COMM_NULL && mpi != ctx->mpi && !alone)
-        MPI_Comm_free(&mpi);
+        rc =
+            nv_fold_enter(alone ? MPI_COMM_SELF : ctx->mpi, reduction->engines,
+                          all ? 0 : (int)reduction->count, &reduction->fold, own, acc, &ctx->error);
     nv_partial_free(own);
     return rc;
 }

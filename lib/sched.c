@@ -88,17 +88,18 @@ void nv_sched_engine_behind(struct nv_sched *sched, int number)
     engine->behind = true;
 }
 
-void nv_sched_engine_hold(struct nv_sched *sched, int number, bool hold)
+bool nv_sched_engine_hold(struct nv_sched *sched, int number, bool hold)
 {
     struct engine *engine = &sched->engines[number];
     if (engine->held == hold)
-        return;
+        return false;
     engine->held = hold;
     nv_engine_count_idle(sched, engine);
     if (hold)
         nv_engine_full(sched, engine);
     else
         nv_engine_ready(sched, engine);
+    return true;
 }
 
 void nv_sched_time(struct nv_sched *sched, double now)

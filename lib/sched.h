@@ -85,8 +85,8 @@ void nv_sched_engine_last(struct nv_sched *sched, int engine);
  * and stand idle are counted without it.  Its own tasks come as to any other. */
 void nv_sched_engine_behind(struct nv_sched *sched, int engine);
 
-/* While it is held an engine is given nothing. */
-void nv_sched_engine_hold(struct nv_sched *sched, int engine, bool hold);
+/* While it is held an engine is given nothing.  Returns whether that is new. */
+bool nv_sched_engine_hold(struct nv_sched *sched, int engine, bool hold);
 
 /* What time it is, in seconds of any clock that never goes back: for nv_sched_recall(), which tells
  * by it who has been silent for long.  To be told once before each round of events. */

@@ -159,11 +159,10 @@ static size_t node_of(struct once *once, const char *host, size_t near)
 /* Whether any two engines are on one node. */
 static bool find_nodes(struct once *once)
 {
-    char(*hosts)[64] = once->view->hub->hosts;
     size_t node = 0;
     for (size_t j = 0; j < once->count; j++) {
         int engine = once->view->engines[j];
-        node = node_of(once, hosts[engine], node);
+        node = node_of(once, nv_hub_host(once->view->hub, engine), node);
         once->members[j] = (struct member){.engine = engine, .node = node};
         once->nodes[node].members++;
     }
@@ -173,7 +172,7 @@ static bool find_nodes(struct once *once)
 static void look_at(struct once *once, struct node *node)
 {
     size_t size = once->data.size;
-    node->here = strcmp(node->host, once->view->hub->hosts[0]) == 0;
+    node->here = strcmp(node->host, nv_hub_host(once->view->hub, 0)) == 0;
     node->shares =
         node->members > 2 || (node->members == 2 && !(node->here && size < SHARED_BY_TWO));
     node->begun = node->here;

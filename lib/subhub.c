@@ -46,12 +46,10 @@ int nv_subhub_new(nave *ctx, int *everywhere, struct nv_subhub **out)
     subhub->sched = nv_sched_new(ctx->size);
     subhub->engines = nv_set_new(ranks);
     subhub->members = calloc(ranks, sizeof *subhub->members);
-    subhub->pools = calloc(ranks, sizeof *subhub->pools);
-    subhub->wanted = calloc(ranks, sizeof *subhub->wanted);
     subhub->bases = calloc(ranks, sizeof *subhub->bases);
     if (rc != NAVE_OK || subhub->sched == NULL || subhub->engines == NULL ||
-        subhub->members == NULL || subhub->pools == NULL || subhub->wanted == NULL ||
-        subhub->bases == NULL)
+        subhub->members == NULL || subhub->bases == NULL ||
+        !nv_surplus_init(&subhub->surplus, ctx->size))
         return nv_error_set(&ctx->error, NAVE_ENOMEM, "no memory for the sub-hub");
     find_members(subhub);
     return NAVE_OK;
@@ -68,8 +66,7 @@ void nv_subhub_free(struct nv_subhub *subhub)
     free(subhub->engines);
     free(subhub->members);
     free(subhub->everywhere);
-    free(subhub->pools);
-    free(subhub->wanted);
+    nv_surplus_release(&subhub->surplus);
     free(subhub->bases);
     free(subhub);
 }
@@ -106,39 +103,17 @@ bool nv_subhub_idle(const struct nv_subhub *subhub)
 
 uint64_t nv_subhub_surplus(const struct nv_subhub *subhub)
 {
-    uint64_t sum = 0;
-    if (!subhub->pools_known || nv_subhub_idle(subhub))
-        return 0;
-    for (int i = 0; i < subhub->count; i++)
-        sum += subhub->pools[subhub->members[i]];
-    return sum;
+    return nv_subhub_idle(subhub) ? 0 : nv_surplus_sum(&subhub->surplus);
 }
 
-/* The engine that has most and was not asked; -1: none. */
-static int richest(const struct nv_subhub *subhub)
+/* The engine that has most is asked for some.  *asked: there was one. */
+static int ask_for_some(struct nv_subhub *subhub, bool *asked)
 {
-    int best = -1;
-    for (int i = 0; i < subhub->count; i++) {
-        int r = subhub->members[i];
-        if (!subhub->wanted[r] && subhub->pools[r] > 1 &&
-            (best < 0 || subhub->pools[r] > subhub->pools[best]))
-            best = r;
-    }
-    return best;
-}
-
-static int ask_for_some(struct nv_subhub *subhub, int engine)
-{
-    subhub->wanted[engine] = true;
-    return nv_outbox_control(&subhub->outbox, engine, NV_WANT, &(struct nv_control){0}, NULL);
-}
-
-static bool some_asked(const struct nv_subhub *subhub)
-{
-    for (int i = 0; i < subhub->count; i++)
-        if (subhub->wanted[subhub->members[i]])
-            return true;
-    return false;
+    int rich = nv_surplus_ask(&subhub->surplus);
+    *asked = rich >= 0;
+    if (!*asked)
+        return NAVE_OK;
+    return nv_outbox_control(&subhub->outbox, rich, NV_WANT, &(struct nv_control){0}, NULL);
 }
 
 /* What the hub asked for is given, or there is none. */
@@ -155,35 +130,27 @@ static int answer_want(struct nv_subhub *subhub)
 /* The hub has engines without work. */
 static int take_want(struct nv_subhub *subhub)
 {
-    int best = richest(subhub);
+    bool asked;
+    int rc = ask_for_some(subhub, &asked);
     subhub->promised = true;
-    if (best >= 0)
-        return ask_for_some(subhub, best);
-    return some_asked(subhub) ? NAVE_OK : answer_want(subhub);
+    return asked || nv_surplus_any_asked(&subhub->surplus) ? rc : answer_want(subhub);
 }
 
 /* Engines of the group have nothing to do while others have spawned tasks waiting. */
 static int want_spawned(struct nv_subhub *subhub)
 {
-    int idle = 0, best, rc = NAVE_OK;
-    if (!subhub->pools_known || subhub->placing)
-        return NAVE_OK;
-    for (int i = 0; i < subhub->count; i++)
-        idle += nv_sched_load(subhub->sched, subhub->members[i]) == 0;
-    while (rc == NAVE_OK && idle-- > 0 && (best = richest(subhub)) >= 0)
-        rc = ask_for_some(subhub, best);
+    bool asked = subhub->surplus.rich > 0 && !subhub->placing;
+    int rc = NAVE_OK;
+    for (int i = 0; asked && rc == NAVE_OK && i < subhub->count; i++)
+        if (nv_sched_load(subhub->sched, subhub->members[i]) == 0)
+            rc = ask_for_some(subhub, &asked);
     return rc;
 }
 
 /* An engine speaks of the spawned tasks that it has. */
 static int take_grew(struct nv_subhub *subhub, int source, const struct nv_control *control)
 {
-    bool asked = subhub->wanted[source];
-    subhub->pools[source] = (uint64_t)control->value;
-    subhub->wanted[source] = false;
-    subhub->pools_known = false;
-    for (int i = 0; i < subhub->count; i++)
-        subhub->pools_known = subhub->pools_known || subhub->pools[subhub->members[i]] > 0;
+    bool asked = nv_surplus_heard(&subhub->surplus, source, (uint64_t)control->value);
     nv_errand_grew(subhub, control);
     return asked && subhub->promised ? answer_want(subhub) : NAVE_OK;
 }
@@ -198,7 +165,6 @@ static int reduce(struct nv_subhub *subhub, const struct nv_item *item)
     struct nv_control control = {.job = item->control.job};
     struct nv_partial *partial = nv_engine_take_partial(nv_beside_engine(ctx->beside), control.job);
     struct nv_fold fold;
-    MPI_Comm mpi = MPI_COMM_NULL;
     char why[256];
     int rc;
     if (partial == NULL || !nv_fold_decode(&fold, partial->how, partial->how_size, ctx->ops,
@@ -206,32 +172,13 @@ static int reduce(struct nv_subhub *subhub, const struct nv_item *item)
         nv_partial_free(partial);
         return nv_error_set(&ctx->error, NAVE_EWIRE, "a reduction of nothing");
     }
-    rc = nv_fold_comm(ctx->mpi, item->extra, (int)item->control.list_size, &mpi, &ctx->error);
-    if (rc == NAVE_OK)
-        rc = nv_fold_reduce(mpi, &fold, partial, NULL, &ctx->error);
-    if (mpi != MPI_COMM_NULL && mpi != ctx->mpi)
-        MPI_Comm_free(&mpi);
+    rc = nv_fold_enter(ctx->mpi, item->extra, (int)item->control.list_size, &fold, partial, NULL,
+                       &ctx->error);
     nv_fold_release(&fold);
     nv_partial_free(partial);
     if (rc == NAVE_OK)
         rc = nv_outbox_control(&subhub->outbox, ctx->rank, NV_DROP, &control, NULL);
     return rc;
-}
-
-/* Some more of the tasks that the hub sent last. */
-static int take_more(struct nv_subhub *subhub, const struct nv_item *item)
-{
-    struct nv_item whole = *item;
-    bool shared = (subhub->last.flags & NV_SHARED) != 0;
-    whole.kind = NV_RUN;
-    whole.run = subhub->last;
-    whole.run.first = item->run.first;
-    whole.run.count = item->run.count;
-    whole.extra = "";
-    whole.data_size = (size_t)(shared ? 1 : item->run.count) * (size_t)subhub->last.in_size;
-    if (subhub->last.count == 0 || whole.data_size > item->data_size)
-        return nv_error_set(&subhub->ctx->error, NAVE_EWIRE, "a damaged run from the hub");
-    return nv_errand_take(subhub, &whole);
 }
 
 static int close_group(struct nv_subhub *subhub, const struct nv_control *control)
@@ -241,14 +188,14 @@ static int close_group(struct nv_subhub *subhub, const struct nv_control *contro
     return nv_outbox_control(&subhub->outbox, subhub->ctx->rank, NV_CLOSE, control, NULL);
 }
 
-static int take_from_hub(struct nv_subhub *subhub, const struct nv_item *item)
+static int take_from_hub(struct nv_subhub *subhub, struct nv_item *item)
 {
+    if (!nv_frame_complete_run(item, &subhub->last))
+        return nv_error_set(&subhub->ctx->error, NAVE_EWIRE, "a damaged run from the hub");
     switch (item->kind) {
     case NV_RUN:
         subhub->last = item->run;
         return nv_errand_take(subhub, item);
-    case NV_MORE:
-        return take_more(subhub, item);
     case NV_CANCEL:
         nv_errands_cancel(subhub, &item->control);
         return NAVE_OK;
@@ -386,11 +333,8 @@ static int post(struct nv_subhub *subhub, bool worked)
 /* The engine beside this loop may have the loop's core: see hub.c. */
 static void spare_core(struct nv_subhub *subhub, bool worked)
 {
-    if (subhub->own_held == worked)
-        return;
-    subhub->own_held = worked;
-    nv_sched_engine_hold(subhub->sched, subhub->ctx->rank, worked);
-    subhub->placing = subhub->placing || !worked;
+    if (nv_sched_engine_hold(subhub->sched, subhub->ctx->rank, worked) && !worked)
+        subhub->placing = true;
 }
 
 /* What follows from what has come. */

@@ -17,6 +17,7 @@
 #include "context.h"
 #include "outbox.h"
 #include "sched.h"
+#include "surplus.h"
 
 struct nv_errand;
 
@@ -34,15 +35,12 @@ struct nv_subhub {
     struct nv_errand *errands; /* that are not done */
     struct nv_errand *ended;   /* to be freed at the end of the turn */
     size_t bulk;               /* bytes of large results on their way to the hub */
-    uint64_t *pools;           /* by rank: spawned tasks that wait there, as it said */
-    bool *wanted;              /* by rank: it was asked for some */
+    struct nv_surplus surplus; /* by rank */
     uint64_t *bases;           /* by rank: first task of the errand that it was last asked for */
-    bool pools_known;          /* one of them is not 0 */
     bool promised;             /* the hub was not yet answered that asked for spawned tasks */
     bool news;                 /* of spawned tasks, which the hub has not heard */
     double told;               /* when it heard some last */
     bool placing;              /* something may wait to be placed */
-    bool own_held;             /* the engine beside this loop gets nothing */
     double until;              /* when to look again who is late, by nv_clock(); 0: never */
     int rc;                    /* what went wrong where nobody could be told */
     bool closed;

@@ -52,7 +52,8 @@ static int send_run(nave_future *future, int engine, struct nv_run *run, const v
     bool bulk;
     int rc;
     if (size <= NV_RUN_INLINE_MAX)
-        return nv_hub_run(hub, engine, run, future->extra, data, size, NULL, NULL, &bulk);
+        return nv_outbox_run(&hub->outbox, engine, run, future->extra, data, size, NULL, NULL,
+                             &bulk);
     sending = malloc(sizeof *sending);
     if (sending == NULL)
         return nv_error_set(&hub->ctx->error, NAVE_ENOMEM, "no memory to send a task");
@@ -67,7 +68,7 @@ static int send_run(nave_future *future, int engine, struct nv_run *run, const v
         memcpy(sending->copy, data, size);
         data = sending->copy;
     }
-    rc = nv_hub_run(hub, engine, run, future->extra, data, size, sent, sending, &bulk);
+    rc = nv_outbox_run(&hub->outbox, engine, run, future->extra, data, size, sent, sending, &bulk);
     if (bulk)
         future->sending++;
     else
@@ -193,7 +194,7 @@ static int send_drawn(nave_future *future, const struct nv_send *send)
     nv_sched_weigh(hub->sched, send, bytes);
     if (drawn < send->count)
         nv_sched_return(hub->sched, send, drawn, false);
-    return spent < SLOW_SOURCE_SECONDS ? NAVE_OK : nv_hub_flush(hub);
+    return spent < SLOW_SOURCE_SECONDS ? NAVE_OK : nv_outbox_flush(&hub->outbox);
 }
 
 int nv_future_send_data(nave_future *future, int engine, uint64_t first, uint64_t count,

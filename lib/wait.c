@@ -220,7 +220,7 @@ static void fill_record(const nave_future *future, nave_record *record)
     if (record->submitted == 0)
         record->submitted = future->submitted;
     if (record->engine >= 0)
-        record->host = future->hub->hosts[record->engine];
+        record->host = nv_hub_host(future->hub, record->engine);
 }
 
 int nave_task_record(const nave_future *future, size_t i, nave_record *record)

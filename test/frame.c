@@ -205,6 +205,46 @@ static void short_forms_go_there_and_back(void **state)
     }
 }
 
+/* A short form takes the rest from the long one before, if it goes with it. */
+static void short_forms_are_completed(void **state)
+{
+    struct nv_run run = {.job = 5, .first = 10, .count = 3, .kernel = 7, .in_size = 8};
+    struct nv_results row = {.job = 6, .first = 20, .count = 2, .size = 8, .started = 2.5};
+    struct nv_run last = run;
+    struct nv_results last_row = row;
+    struct nv_item item;
+    (void)state;
+    frame.size = 0;
+    assert_true(nv_frame_add_more(&frame, &run, bytes, 24));
+    item = only_item();
+    last.first = 1;
+    last.count = 0;
+    assert_false(nv_frame_complete_run(&item, &last)); /* there was none */
+    last.count = 1;
+    last.in_size = 16;
+    assert_false(nv_frame_complete_run(&item, &last)); /* there is less data */
+    last.in_size = 8;
+    last.extra_size = 1;
+    assert_false(nv_frame_complete_run(&item, &last)); /* that is never left out */
+    last.extra_size = 0;
+    assert_true(nv_frame_complete_run(&item, &last));
+    assert_int_equal(item.kind, NV_RUN);
+    assert_memory_equal(&item.run, &run, sizeof run);
+    assert_int_equal(item.data_size, 24);
+    assert_memory_equal(item.data, bytes, 24);
+    frame.size = 0;
+    assert_true(nv_frame_add_good(&frame, &row, (const uint32_t *)(void *)bytes, bytes + 8));
+    item = only_item();
+    last_row.count = 0;
+    assert_false(nv_frame_complete_results(&item, &last_row));
+    last_row = (struct nv_results){.job = 6, .first = 1, .count = 9, .size = 8};
+    assert_true(nv_frame_complete_results(&item, &last_row));
+    assert_int_equal(item.kind, NV_RESULTS);
+    assert_memory_equal(&item.results, &row, sizeof row);
+    assert_int_equal(item.data_size, 16);
+    assert_memory_equal(item.data, bytes + 8, 16);
+}
+
 static void items_follow_each_other(void **state)
 {
     struct nv_control control = {.job = 0};
@@ -490,6 +530,7 @@ int main(void)
         TEST(single_results_go_there_and_back),
         TEST(controls_go_there_and_back),
         TEST(short_forms_go_there_and_back),
+        TEST(short_forms_are_completed),
         TEST(items_follow_each_other),
         TEST(the_room_is_used_to_the_end),
         TEST(sizes_that_overflow_are_refused),
