@@ -76,8 +76,8 @@ DEPS_CFLAGS = $(patsubst -I%,-isystem%,$(MPI_CFLAGS) $(HWLOC_CFLAGS) $(GSL_CFLAG
 ALL_CFLAGS  = -std=c11 -D_POSIX_C_SOURCE=200809L -fPIC -fvisibility=hidden -pthread $(WARNINGS) \
               -I$(S)include $(DEPS_CFLAGS) $(CPPFLAGS) $(CFLAGS) $(sanitize)
 ALL_LDFLAGS = -pthread $(CFLAGS) $(sanitize) $(LDFLAGS)
-LIB_LIBS    = $(HWLOC_LIBS) $(MPI_LIBS) $(RT_LIBS) -lm
-ALL_LIBS    = -Wl,--as-needed $(LIB_LIBS) $(GSL_LIBS) $(CJSON_LIBS) $(CRYPTO_LIBS) $(FLINT_LIBS)
+LIB_LIBS    = $(HWLOC_LIBS) $(GSL_LIBS) $(MPI_LIBS) $(RT_LIBS) -lm
+ALL_LIBS    = -Wl,--as-needed $(LIB_LIBS) $(CJSON_LIBS) $(CRYPTO_LIBS) $(FLINT_LIBS)
 
 # Only "quoted" includes may find a layer's own headers: lib/sched.h must never stand in for <sched.h>.
 $(O)/obj/lib/%   $(O)/lint/lib/%:   own = -iquote $(S)lib
@@ -181,7 +181,7 @@ $(O)/lib/nave.pc: $(S)lib/nave.pc.in $(O)/nave.pc.key
 	@sed $(foreach v,$(pc_variables),-e 's|@$v@|$($v)|') $< >$@
 
 # The paths are in the key as they are used: nave.pc must follow a prefix that is given to `make install` only.
-pc_variables := prefix libdir includedir VERSION MPI_CFLAGS MPI_LIBS HWLOC_LIBS RT_LIBS RPATH
+pc_variables := prefix libdir includedir VERSION MPI_CFLAGS MPI_LIBS HWLOC_LIBS GSL_LIBS RT_LIBS RPATH
 RPATH = $(if $(filter /usr /,$(prefix)),,-Wl$(comma)-rpath$(comma)$(libdir))
 
 $(O)/nave.pc.key: FORCE
@@ -286,9 +286,10 @@ $(tidied): $(O)/lint/%.tidy: $(S)%.c $(S).clang-tidy $(headers) $(O)/flags
 # --- installation ---------------------------------------------------------------------------------------------
 
 .PHONY: install uninstall
+public    := $(notdir $(wildcard $(S)include/*.h))
 man_pages := $(notdir $(wildcard $(S)doc/*.1 $(S)doc/*.3))
 man_path   = $(mandir)/man$(patsubst .%,%,$(suffix $1))/$1
-installed  = $(patsubst $(O)/bin/%,$(bindir)/%,$(programs)) $(includedir)/nave.h $(libdir)/pkgconfig/nave.pc \
+installed  = $(patsubst $(O)/bin/%,$(bindir)/%,$(programs)) $(addprefix $(includedir)/,$(public)) $(libdir)/pkgconfig/nave.pc \
              $(addprefix $(libdir)/libnave.,a so so.$(SOVERSION) so.$(VERSION)) \
              $(foreach page,$(man_pages),$(call man_path,$(page)))
 
@@ -300,7 +301,7 @@ install: all
 	ln -sf libnave.so.$(VERSION) $(DESTDIR)$(libdir)/libnave.so.$(SOVERSION)
 	ln -sf libnave.so.$(SOVERSION) $(DESTDIR)$(libdir)/libnave.so
 	$(INSTALL) -m 644 $(O)/lib/nave.pc $(DESTDIR)$(libdir)/pkgconfig
-	$(INSTALL) -m 644 $(S)include/nave.h $(DESTDIR)$(includedir)
+	$(INSTALL) -m 644 $(addprefix $(S)include/,$(public)) $(DESTDIR)$(includedir)
 	$(foreach page,$(man_pages),$(INSTALL) -m 644 $(S)doc/$(page) $(DESTDIR)$(call man_path,$(page)) &&) :
 
 uninstall:

@@ -1,6 +1,7 @@
 /* engine - see engine.h.  SPDX-License-Identifier: BSD-3-Clause */
 #include "engine.h"
 #include "clock.h"
+#include "rng.h"
 #include "work.h"
 
 #include <assert.h>
@@ -46,9 +47,15 @@ void nv_engine_free(struct nv_engine *engine)
     nv_objects_release(&engine->objects);
     nv_pool_release(&engine->pool);
     nv_buffers_release(&engine->buffers);
+    nv_rng_free(engine->rng);
     free(engine->room[0]);
     free(engine->room[1]);
     free(engine);
+}
+
+void **nv_engine_rng(struct nv_engine *engine)
+{
+    return &engine->rng;
 }
 
 int nv_engine_status(const struct nv_engine *engine)

@@ -42,6 +42,9 @@ int nv_engine_status(const struct nv_engine *engine);
 int nv_engine_cancelled(struct nv_engine *engine);
 int nv_engine_spawn(struct nv_engine *engine, const char *kernel, const void *in, size_t in_size);
 
+/* Where the generator of the kernel that runs is kept, see rng.h; NULL inside: not made yet. */
+void **nv_engine_rng(struct nv_engine *engine);
+
 /* For the kernel that runs: an object of this name is there now, or is no more. */
 int nv_engine_holds(struct nv_engine *engine, const char *name, bool holds);
 

@@ -60,6 +60,7 @@ struct nv_engine {
     bool ready;         /* NV_READY was said */
     bool closed;
     int status;
+    void *rng; /* of nave_rng(); NULL: nobody has asked yet */
     nave_task task, child;
     struct nv_answers answers;
 };
