@@ -1,8 +1,11 @@
 #include "cli.h"
 
+#include <getopt.h>
 #include <inttypes.h>
+#include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 void cli_error(const char *program, const char *format, ...)
@@ -55,6 +58,43 @@ int cli_number(const char *program, const char *option, const char *text, uint64
     }
     *number = n;
     return 0;
+}
+
+int cli_real(const char *program, const char *option, const char *text, double low, double high,
+             double *number)
+{
+    char *end;
+    double x = strtod(text, &end);
+
+    if (end == text || *end != '\0' || !isfinite(x)) {
+        cli_error(program, "%s %.80s: not a number", option, text);
+        return -1;
+    }
+    if (x < low || x > high) {
+        cli_error(program, "%s %.80s: must be from %g to %g", option, text, low, high);
+        return -1;
+    }
+    *number = x;
+    return 0;
+}
+
+int cli_refuse(const char *program, int what, char **argv)
+{
+    const char *word = argv[optind - 1];
+
+    if (optopt != 0 && optopt < 256)
+        cli_error(program, what == ':' ? "-%c needs an argument" : "unknown option -%c", optopt);
+    else
+        cli_error(program, what == ':' ? "%s needs an argument" : "%s: unknown option, or unclear",
+                  word);
+    return -1;
+}
+
+int cli_answer(const char *text, int *status)
+{
+    fputs(text, stdout);
+    *status = fflush(stdout) == 0 ? CLI_OK : CLI_FAILURE;
+    return -1;
 }
 
 char *cli_commas(uint64_t n, char text[CLI_COMMAS])

@@ -21,6 +21,17 @@ void cli_file_error(const char *program, const char *file, int error);
 int cli_number(const char *program, const char *option, const char *text, uint64_t low,
                uint64_t high, uint64_t *number);
 
+/* The same for a real number: finite, as strtod() reads it, nothing behind it. */
+int cli_real(const char *program, const char *option, const char *text, double low, double high,
+             double *number);
+
+/* An error line on what getopt_long() with a leading ':' has returned: ':' a missing argument, '?' an
+ * unknown option.  Returns -1. */
+int cli_refuse(const char *program, int what, char **argv);
+
+/* Prints what was asked for instead of work, --help say; *status is the exit status.  Returns -1. */
+int cli_answer(const char *text, int *status);
+
 /* n with a comma between groups of three digits; returns text. */
 enum { CLI_COMMAS = 32 };
 char *cli_commas(uint64_t n, char text[CLI_COMMAS]);

@@ -65,12 +65,12 @@ static int run_pidigits(const char *program, size_t files, const char *folder, i
     snprintf(threads, sizeof threads, "%ld", cores > 0 ? cores : 1);
     if (quiet)
         argv[7] = "--quiet";
-    return pi_spawn_run(program, argv, -1);
+    return spawn_run(program, argv, -1);
 }
 
 static int make_files(const pi_digits *digits, const char *folder, int quiet, pi_trouble *trouble)
 {
-    char *program = pi_spawn_find("pidigits", 1), commas[CLI_COMMAS];
+    char *program = spawn_find("pidigits", 1), commas[CLI_COMMAS];
     int status;
 
     if (program == NULL) {

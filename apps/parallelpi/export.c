@@ -84,14 +84,14 @@ int pi_export_json(const char *name, const pi_result *result, const pi_stats *st
     cJSON *front = object_in_front(result), *behind = object_behind(result, stats, tape);
     char *front_text = cJSON_PrintUnformatted(front);
     char *behind_text = cJSON_PrintUnformatted(behind);
-    pi_outfile file;
+    outfile file;
     int error = ENOMEM;
 
     if (front_text != NULL && behind_text != NULL)
-        error = pi_outfile_open(&file, name);
+        error = outfile_open(&file, name);
     if (error == 0) {
         print_joined(file.stream, front_text, behind_text, result);
-        error = pi_outfile_commit(&file);
+        error = outfile_commit(&file);
     }
     cJSON_free(front_text);
     cJSON_free(behind_text);
@@ -104,8 +104,8 @@ int pi_export_csv(const char *name, const pi_result *result)
 {
     uint64_t size = pi_power10(result->k);
     char text[PI_MAX_K + 1];
-    pi_outfile file;
-    int error = pi_outfile_open(&file, name);
+    outfile file;
+    int error = outfile_open(&file, name);
 
     if (error != 0)
         return error;
@@ -113,5 +113,5 @@ int pi_export_csv(const char *name, const pi_result *result)
     for (uint64_t i = 0; i < size; i++)
         fprintf(file.stream, "%s,%" PRIu64 "\n", pi_report_sequence(result->k, i, text),
                 result->counts[i]);
-    return pi_outfile_commit(&file);
+    return outfile_commit(&file);
 }

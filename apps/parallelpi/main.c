@@ -6,13 +6,13 @@
 #include "digits.h"
 #include "export.h"
 #include "job.h"
+#include "launch.h"
 #include "options.h"
 #include "outfile.h"
 #include "plot.h"
 #include "report.h"
 
 #include <errno.h>
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -42,35 +42,11 @@ static int check_outputs(const pi_options *options)
     const char *names[] = {options->json, options->csv, options->plot};
 
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-        int error = names[i] != NULL ? pi_outfile_check(names[i]) : 0;
+        int error = names[i] != NULL ? outfile_check(names[i]) : 0;
         if (error != 0)
             return fail_file(names[i], error);
     }
     return CLI_OK;
-}
-
-static int draw(const pi_options *options, const pi_result *result)
-{
-    char script[PATH_MAX], data[PATH_MAX];
-
-    switch (pi_plot_draw(options->plot, result)) {
-    case PI_PLOT_DRAWN:
-        if (!options->quiet)
-            printf("\nPicture: %s\n", options->plot);
-        return CLI_OK;
-    case PI_PLOT_NO_GNUPLOT:
-        if (!options->quiet)
-            printf("\ngnuplot is not here, so no %s; to draw it elsewhere: gnuplot %s (its data: "
-                   "%s)\n",
-                   options->plot, pi_plot_script_name(options->plot, script, sizeof script),
-                   pi_plot_data_name(options->plot, data, sizeof data));
-        return CLI_OK;
-    case PI_PLOT_FAILED:
-        cli_error(PROGRAM, "%s: gnuplot has failed", options->plot);
-        return CLI_FAILURE;
-    default:
-        return fail_file(options->plot, errno);
-    }
 }
 
 static int hand_out(const pi_options *options, pi_result *result, const pi_tape *tape)
@@ -89,7 +65,7 @@ static int hand_out(const pi_options *options, pi_result *result, const pi_tape 
     error = options->csv != NULL ? pi_export_csv(options->csv, result) : 0;
     if (error != 0)
         return fail_file(options->csv, error);
-    return options->plot != NULL ? draw(options, result) : CLI_OK;
+    return options->plot != NULL ? pi_plot_draw(options, result) : CLI_OK;
 }
 
 static int count_files(nave *ctx, run *r, char *const *names, size_t count)
@@ -150,48 +126,29 @@ static void show_progress(void *arg, const nave_counts *counts)
         bar_show(&r->bar, "counting", (double)counts->succeeded / (double)counts->total, -1);
 }
 
-/* Negative: what the library says of the opening, the same on all ranks. */
-static int run_farm(run *r, int rank)
+static int run_farm(run *r)
 {
     nave_options options = {.kernels = pi_kernels, .kernel_count = PI_KERNELS};
-    int status;
 
     options.user = r->scanner;
     options.log = log_line;
     options.log_arg = &r->options;
     options.progress = show_progress;
     options.progress_arg = r;
-    status = nave_run(MPI_COMM_WORLD, &options, hub, r);
-    if (status < 0 && rank == 0)
-        cli_error(PROGRAM, "%s", nave_strerror(status));
-    if (rank == 0 && (fflush(stdout) != 0 || ferror(stdout)) && status == CLI_OK) {
-        cli_error(PROGRAM, "cannot write to standard output");
-        status = CLI_FAILURE;
-    }
-    return status < 0 ? CLI_FAILURE : status;
+    return launch_farm(PROGRAM, &options, hub, r);
 }
 
-/* Rank 0 reads the command line first, so that only one says what is wrong with it. Returns 0 when
- * the work may begin, -1 with an exit status when not. */
-static int read_options(pi_options *options, int argc, char **argv, int rank, int *status)
+static int parse(void *options, int argc, char **argv, int *status)
 {
-    int go = 0;
-
-    if (rank == 0)
-        go = pi_options_parse(options, argc, argv, status);
-    MPI_Bcast(&go, 1, MPI_INT, 0, MPI_COMM_WORLD);
-    MPI_Bcast(status, 1, MPI_INT, 0, MPI_COMM_WORLD);
-    if (go == 0 && rank > 0)
-        go = pi_options_parse(options, argc, argv, status);
-    return go;
+    return pi_options_parse(options, argc, argv, status);
 }
 
-static int work(int argc, char **argv, int rank)
+static int work(int argc, char **argv)
 {
     run r = {0};
     int status = CLI_USAGE;
 
-    if (read_options(&r.options, argc, argv, rank, &status) < 0)
+    if (launch_options(parse, &r.options, argc, argv, &status) < 0)
         return status;
     r.scanner = calloc(1, sizeof *r.scanner);
     if (r.scanner == NULL) {
@@ -200,21 +157,17 @@ static int work(int argc, char **argv, int rank)
     }
     r.scanner->path = r.options.path;
     r.scanner->k = r.options.k;
-    status = run_farm(&r, rank);
+    status = run_farm(&r);
     free(r.scanner);
     return status;
 }
 
 int main(int argc, char **argv)
 {
-    int rank, status, level;
+    int status;
 
-    /* Without mpirun, Open MPI would start a daemon first, and want ssh or rsh for that, only to
-     * be ready for MPI_Comm_spawn(). */
-    setenv("OMPI_MCA_ess_singleton_isolated", "1", 0);
-    MPI_Init_thread(&argc, &argv, MPI_THREAD_FUNNELED, &level);
-    MPI_Comm_rank(MPI_COMM_WORLD, &rank);
-    status = work(argc, argv, rank);
+    launch_init(&argc, &argv);
+    status = work(argc, argv);
     MPI_Finalize();
     return status;
 }

@@ -45,13 +45,6 @@ static const struct option known[] = {{"digits", required_argument, NULL, DIGITS
                                       {"version", no_argument, NULL, VERSION},
                                       {NULL, 0, NULL, 0}};
 
-static int answer(const char *text, int *status)
-{
-    fputs(text, stdout);
-    *status = fflush(stdout) == 0 ? CLI_OK : CLI_FAILURE;
-    return -1;
-}
-
 static int set_k(pi_options *options, const char *text)
 {
     uint64_t k;
@@ -69,19 +62,6 @@ static int set_path(pi_options *options, const char *name)
         return 0;
     cli_error(PROGRAM, "--simd %s: unknown, or not on this machine (auto, avx512, avx2, plain)",
               name);
-    return -1;
-}
-
-/* getopt's ':' is a missing argument, '?' an unknown option. */
-static int refuse(int what, char **argv)
-{
-    const char *word = argv[optind - 1];
-
-    if (optopt != 0 && optopt < 256)
-        cli_error(PROGRAM, what == ':' ? "-%c needs an argument" : "unknown option -%c", optopt);
-    else
-        cli_error(PROGRAM, what == ':' ? "%s needs an argument" : "%s: unknown option, or unclear",
-                  word);
     return -1;
 }
 
@@ -116,7 +96,7 @@ static int take(pi_options *options, int option, char **argv)
     case SIMD:
         return set_path(options, optarg);
     default:
-        return refuse(option, argv);
+        return cli_refuse(PROGRAM, option, argv);
     }
 }
 
@@ -154,9 +134,9 @@ int pi_options_parse(pi_options *options, int argc, char **argv, int *status)
     opterr = 0;
     while ((option = getopt_long(argc, argv, ":k:qh", known, NULL)) != -1) {
         if (option == 'h')
-            return answer(usage, status);
+            return cli_answer(usage, status);
         if (option == VERSION)
-            return answer(PROGRAM " " NAVE_VERSION "\n", status);
+            return cli_answer(PROGRAM " " NAVE_VERSION "\n", status);
         if (take(options, option, argv) < 0)
             return -1;
     }

@@ -5,6 +5,7 @@
 #include "bar.h"
 #include "cli.h"
 #include "farm.h"
+#include "launch.h"
 #include "options.h"
 #include "report.h"
 
@@ -158,21 +159,16 @@ static void show_progress(void *arg, const nave_counts *counts)
         bar_show(&r->bar, "searching", -1, -1);
 }
 
-/* Negative: what the library says of the opening, the same on all ranks. */
-static int run_farm(run *r, int rank)
+static int run_farm(run *r)
 {
     nave_options options = {.kernels = uts_kernels, .kernel_count = UTS_KERNELS};
-    int status;
 
     options.user = &r->worker;
     options.log = log_line;
     options.log_arg = &r->options;
     options.progress = show_progress;
     options.progress_arg = r;
-    status = nave_run(MPI_COMM_WORLD, &options, hub, r);
-    if (status < 0 && rank == 0)
-        cli_error(PROGRAM, "%s", nave_strerror(status));
-    return status < 0 ? CLI_FAILURE : status;
+    return launch_farm(PROGRAM, &options, hub, r);
 }
 
 static int search_tree(run *r, int rank)
@@ -183,43 +179,24 @@ static int search_tree(run *r, int rank)
     uts_rule_init(&r->rule, &r->options.tree);
     uts_worker_init(&r->worker, &r->rule, r->options.grain);
     if (!r->options.serial)
-        status = run_farm(r, rank);
+        status = run_farm(r);
     else if (rank == 0)
-        status = run_serially(r);
+        status = launch_flush(PROGRAM, run_serially(r));
     uts_worker_release(&r->worker);
-    if (rank == 0 && (fflush(stdout) != 0 || ferror(stdout)) && status == CLI_OK) {
-        cli_error(PROGRAM, "cannot write to standard output");
-        status = CLI_FAILURE;
-    }
     return status;
 }
 
-/* Rank 0 reads the command line first, so that only one says what is wrong with it. Returns 0 when
- * the work may begin, -1 with an exit status when not. */
-static int read_options(uts_options *options, int argc, char **argv, int rank, int *status)
+static int parse(void *options, int argc, char **argv, int *status)
 {
-    int go = 0;
-
-    if (rank == 0)
-        go = uts_options_parse(options, argc, argv, status);
-    MPI_Bcast(&go, 1, MPI_INT, 0, MPI_COMM_WORLD);
-    MPI_Bcast(status, 1, MPI_INT, 0, MPI_COMM_WORLD);
-    if (go == 0 && rank > 0)
-        go = uts_options_parse(options, argc, argv, status);
-    return go;
+    return uts_options_parse(options, argc, argv, status);
 }
 
 int main(int argc, char **argv)
 {
     static run r;
-    int rank, level, status = CLI_USAGE;
+    int rank = launch_init(&argc, &argv), status = CLI_USAGE;
 
-    /* Without mpirun, Open MPI would start a daemon first, and want ssh or rsh for that, only to
-     * be ready for MPI_Comm_spawn(). */
-    setenv("OMPI_MCA_ess_singleton_isolated", "1", 0);
-    MPI_Init_thread(&argc, &argv, MPI_THREAD_FUNNELED, &level);
-    MPI_Comm_rank(MPI_COMM_WORLD, &rank);
-    if (read_options(&r.options, argc, argv, rank, &status) == 0)
+    if (launch_options(parse, &r.options, argc, argv, &status) == 0)
         status = search_tree(&r, rank);
     MPI_Finalize();
     return status;

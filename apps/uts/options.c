@@ -68,13 +68,6 @@ static const struct option known[] = {{"tree", required_argument, NULL, 'T'},
                                       {"version", no_argument, NULL, VERSION},
                                       {NULL, 0, NULL, 0}};
 
-static int answer(const char *text, int *status)
-{
-    fputs(text, stdout);
-    *status = fflush(stdout) == 0 ? CLI_OK : CLI_FAILURE;
-    return -1;
-}
-
 static int whole(const char *option, int low, int high, int *number)
 {
     uint64_t n;
@@ -82,23 +75,6 @@ static int whole(const char *option, int low, int high, int *number)
     if (cli_number(PROGRAM, option, optarg, (uint64_t)low, (uint64_t)high, &n) < 0)
         return -1;
     *number = (int)n;
-    return 0;
-}
-
-static int real(const char *option, double high, double *number)
-{
-    char *end;
-    double x = strtod(optarg, &end);
-
-    if (end == optarg || *end != '\0' || !isfinite(x)) {
-        cli_error(PROGRAM, "%s %s: not a number", option, optarg);
-        return -1;
-    }
-    if (x < 0 || x > high) {
-        cli_error(PROGRAM, "%s %s: must be from 0 to %.0f", option, optarg, high);
-        return -1;
-    }
-    *number = x;
     return 0;
 }
 
@@ -132,19 +108,6 @@ static int set_shape(uts_options *options)
     return 0;
 }
 
-/* getopt's ':' is a missing argument, '?' an unknown option. */
-static int refuse(int what, char **argv)
-{
-    const char *word = argv[optind - 1];
-
-    if (optopt != 0 && optopt < 256)
-        cli_error(PROGRAM, what == ':' ? "-%c needs an argument" : "unknown option -%c", optopt);
-    else
-        cli_error(PROGRAM, what == ':' ? "%s needs an argument" : "%s: unknown option, or unclear",
-                  word);
-    return -1;
-}
-
 /* Options that say something of the tree. 1: this is not one. */
 static int take_tree(uts_options *options, int option)
 {
@@ -158,17 +121,17 @@ static int take_tree(uts_options *options, int option)
     case 'a':
         return set_shape(options);
     case 'b':
-        return real("-b", UTS_BRANCHING_MAX, &tree->branching);
+        return cli_real(PROGRAM, "-b", optarg, 0, UTS_BRANCHING_MAX, &tree->branching);
     case 'd':
         return whole("-d", 1, UTS_DEPTH_MAX, &tree->depth);
     case 'r':
         return whole("-r", 0, INT_MAX, &tree->seed);
     case 'q':
-        return real("-q", 1, &tree->probability);
+        return cli_real(PROGRAM, "-q", optarg, 0, 1, &tree->probability);
     case 'm':
         return whole("-m", 0, UTS_CHILDREN_MAX, &tree->children);
     case 'f':
-        return real("-f", 1, &tree->shift);
+        return cli_real(PROGRAM, "-f", optarg, 0, 1, &tree->shift);
     case 'g':
         return whole("-g", 1, INT_MAX, &tree->granularity);
     default:
@@ -195,7 +158,7 @@ static int take(uts_options *options, int option, char **argv)
         options->quiet = 1;
         return 0;
     default:
-        return refuse(option, argv);
+        return cli_refuse(PROGRAM, option, argv);
     }
 }
 
@@ -228,9 +191,9 @@ int uts_options_parse(uts_options *options, int argc, char **argv, int *status)
     opterr = 0;
     while ((option = getopt_long(argc, argv, ":T:t:a:b:d:r:q:m:f:g:h", known, NULL)) != -1) {
         if (option == 'h')
-            return answer(usage, status);
+            return cli_answer(usage, status);
         if (option == VERSION)
-            return answer(PROGRAM " (Nave) " NAVE_VERSION "\n", status);
+            return cli_answer(PROGRAM " (Nave) " NAVE_VERSION "\n", status);
         if (take(options, option, argv) < 0)
             return -1;
     }

@@ -7,12 +7,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static int is_temporary(const pi_outfile *file)
+static int is_temporary(const outfile *file)
 {
     return file->path != file->name;
 }
 
-static void forget(pi_outfile *file)
+static void forget(outfile *file)
 {
     if (is_temporary(file))
         free(file->path);
@@ -44,7 +44,7 @@ static void set_mode(int descriptor)
     (void)fchmod(descriptor, 0666 & ~mask);
 }
 
-static int open_temporary(pi_outfile *file)
+static int open_temporary(outfile *file)
 {
     int descriptor;
 
@@ -63,14 +63,14 @@ static int open_temporary(pi_outfile *file)
     return ENOMEM;
 }
 
-static int open_directly(pi_outfile *file)
+static int open_directly(outfile *file)
 {
     file->path = file->name;
     file->stream = fopen(file->name, "w");
     return file->stream != NULL ? 0 : errno;
 }
 
-int pi_outfile_open(pi_outfile *file, const char *name)
+int outfile_open(outfile *file, const char *name)
 {
     struct stat status;
     int there = stat(name, &status) == 0, error;
@@ -93,21 +93,21 @@ int pi_outfile_open(pi_outfile *file, const char *name)
     return error;
 }
 
-int pi_outfile_check(const char *name)
+int outfile_check(const char *name)
 {
     struct stat status;
-    pi_outfile file;
+    outfile file;
     int error;
 
     if (stat(name, &status) == 0 && !S_ISREG(status.st_mode) && !S_ISDIR(status.st_mode))
         return access(name, W_OK) == 0 ? 0 : errno;
-    error = pi_outfile_open(&file, name);
+    error = outfile_open(&file, name);
     if (error == 0)
-        pi_outfile_discard(&file);
+        outfile_discard(&file);
     return error;
 }
 
-int pi_outfile_commit(pi_outfile *file)
+int outfile_commit(outfile *file)
 {
     int bad = ferror(file->stream), error = 0;
 
@@ -121,7 +121,7 @@ int pi_outfile_commit(pi_outfile *file)
     return error;
 }
 
-void pi_outfile_discard(pi_outfile *file)
+void outfile_discard(outfile *file)
 {
     fclose(file->stream);
     if (is_temporary(file))

@@ -1,5 +1,5 @@
 /* Files that appear complete or not at all. */
-#include "parallelpi/outfile.h"
+#include "outfile.h"
 
 #include <stdarg.h>
 #include <stddef.h>
@@ -20,7 +20,7 @@ static int make_folder(void **state)
     const char *base = getenv("TMPDIR");
     (void)state;
 
-    snprintf(folder, sizeof folder, "%s/pi_outfile.XXXXXX", base != NULL ? base : "/tmp");
+    snprintf(folder, sizeof folder, "%s/outfile.XXXXXX", base != NULL ? base : "/tmp");
     if (mkdtemp(folder) == NULL)
         return -1;
     snprintf(name, sizeof name, "%s/out", folder);
@@ -59,14 +59,14 @@ static void assert_holds(const char *expected)
 static void appears_when_committed(void **state)
 {
     struct stat status;
-    pi_outfile file;
+    outfile file;
     mode_t mask = umask(022);
     (void)state;
 
-    assert_int_equal(pi_outfile_open(&file, name), 0);
+    assert_int_equal(outfile_open(&file, name), 0);
     fputs("first", file.stream);
     assert_int_equal(stat(name, &status), -1);
-    assert_int_equal(pi_outfile_commit(&file), 0);
+    assert_int_equal(outfile_commit(&file), 0);
     assert_holds("first");
     assert_int_equal(stat(name, &status), 0);
     assert_int_equal(status.st_mode & 0777, 0644);
@@ -75,14 +75,14 @@ static void appears_when_committed(void **state)
 
 static void keeps_the_old_one_when_discarded(void **state)
 {
-    pi_outfile file;
+    outfile file;
     (void)state;
 
-    assert_int_equal(pi_outfile_open(&file, name), 0);
+    assert_int_equal(outfile_open(&file, name), 0);
     fputs("second", file.stream);
-    pi_outfile_discard(&file);
+    outfile_discard(&file);
     assert_holds("first");
-    assert_int_equal(pi_outfile_check(name), 0);
+    assert_int_equal(outfile_check(name), 0);
     assert_holds("first");
     assert_int_equal(files_in_folder(), 1);
 }
@@ -91,14 +91,14 @@ static void follows_symbolic_links(void **state)
 {
     struct stat status;
     char link[310];
-    pi_outfile file;
+    outfile file;
     (void)state;
 
     snprintf(link, sizeof link, "%s.link", name);
     assert_int_equal(symlink(name, link), 0);
-    assert_int_equal(pi_outfile_open(&file, link), 0);
+    assert_int_equal(outfile_open(&file, link), 0);
     fputs("third", file.stream);
-    assert_int_equal(pi_outfile_commit(&file), 0);
+    assert_int_equal(outfile_commit(&file), 0);
     assert_holds("third");
     assert_int_equal(lstat(link, &status), 0);
     assert_true(S_ISLNK(status.st_mode));
@@ -108,34 +108,34 @@ static void follows_symbolic_links(void **state)
 static void says_what_is_wrong(void **state)
 {
     char beyond[320];
-    pi_outfile file;
+    outfile file;
     (void)state;
 
     snprintf(beyond, sizeof beyond, "%s/none/out", folder);
-    assert_int_equal(pi_outfile_check(beyond), ENOENT);
-    assert_int_equal(pi_outfile_check(folder), EISDIR);
-    assert_int_equal(pi_outfile_check(""), ENOENT);
+    assert_int_equal(outfile_check(beyond), ENOENT);
+    assert_int_equal(outfile_check(folder), EISDIR);
+    assert_int_equal(outfile_check(""), ENOENT);
     snprintf(beyond, sizeof beyond, "%s/x", name);
-    assert_int_equal(pi_outfile_open(&file, beyond), ENOTDIR);
+    assert_int_equal(outfile_open(&file, beyond), ENOTDIR);
 }
 
 static void writes_devices_directly(void **state)
 {
     struct stat status;
-    pi_outfile file;
+    outfile file;
     (void)state;
 
-    assert_int_equal(pi_outfile_check("/dev/null"), 0);
-    assert_int_equal(pi_outfile_open(&file, "/dev/null"), 0);
+    assert_int_equal(outfile_check("/dev/null"), 0);
+    assert_int_equal(outfile_open(&file, "/dev/null"), 0);
     fputs("nothing", file.stream);
-    assert_int_equal(pi_outfile_commit(&file), 0);
+    assert_int_equal(outfile_commit(&file), 0);
     assert_int_equal(stat("/dev/null", &status), 0);
     assert_true(S_ISCHR(status.st_mode));
     if (access("/dev/full", W_OK) < 0)
         return;
-    assert_int_equal(pi_outfile_open(&file, "/dev/full"), 0);
+    assert_int_equal(outfile_open(&file, "/dev/full"), 0);
     fputs("too much", file.stream);
-    assert_int_equal(pi_outfile_commit(&file), ENOSPC);
+    assert_int_equal(outfile_commit(&file), ENOSPC);
 }
 
 int main(void)

@@ -51,7 +51,7 @@ static char *program_in_path(const char *name)
     return path;
 }
 
-char *pi_spawn_find(const char *name, int beside)
+char *spawn_find(const char *name, int beside)
 {
     char *path = beside ? program_beside(name) : NULL;
 
@@ -93,7 +93,7 @@ static int wait_for(pid_t child)
     return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 
-int pi_spawn_run(const char *path, const char *const *argv, int input)
+int spawn_run(const char *path, const char *const *argv, int input)
 {
     char **environment = clean_environment();
     pid_t child;
