@@ -24,6 +24,16 @@ struct set {
     __m512i c[4];
 };
 
+static inline __m512i all(uint64_t x)
+{
+    return _mm512_set1_epi64((long long)x);
+}
+
+static inline __m512i high(__m512i product)
+{
+    return _mm512_srli_epi64(product, 32);
+}
+
 static inline __m512i xor3(__m512i a, __m512i b, __m512i c)
 {
     return _mm512_ternarylogic_epi64(a, b, c, 0x96);
@@ -31,11 +41,11 @@ static inline __m512i xor3(__m512i a, __m512i b, __m512i c)
 
 static inline void turn(struct set *s, __m512i k0, __m512i k1)
 {
-    const __m512i m0 = _mm512_set1_epi64(NV_PHILOX_M0), m1 = _mm512_set1_epi64(NV_PHILOX_M1);
-    __m512i p0 = _mm512_mul_epu32(m0, s->c[0]), p1 = _mm512_mul_epu32(m1, s->c[2]);
-    s->c[0] = xor3(_mm512_srli_epi64(p1, 32), s->c[1], k0);
+    __m512i p0 = _mm512_mul_epu32(all(NV_PHILOX_M0), s->c[0]),
+            p1 = _mm512_mul_epu32(all(NV_PHILOX_M1), s->c[2]);
+    s->c[0] = xor3(high(p1), s->c[1], k0);
     s->c[1] = p1;
-    s->c[2] = xor3(_mm512_srli_epi64(p0, 32), s->c[3], k1);
+    s->c[2] = xor3(high(p0), s->c[3], k1);
     s->c[3] = p0;
 }
 
@@ -51,36 +61,63 @@ static inline void store(const struct set *s, uint32_t *words)
     _mm512_storeu_si512(words + 16, _mm512_unpackhi_epi64(front, back));
 }
 
-static inline void begin(struct set *s, uint64_t block, uint64_t stream)
+/* What is the same in all blocks.  Words 1 to 3 of the counters are, so that half of the first two
+ * rounds is done once, with numbers. */
+struct same {
+    __m512i k0[NV_PHILOX_ROUNDS], k1[NV_PHILOX_ROUNDS];
+    __m512i first2;               /* goes into word 2 in the first round */
+    __m512i second0, second2, c3; /* into words 0 and 2 in the second; word 3 after it */
+};
+
+static void prepare(struct same *same, uint64_t seed, uint64_t stream, uint64_t block)
+{
+    uint32_t k0 = (uint32_t)seed, k1 = (uint32_t)(seed >> 32);
+    uint64_t p = (uint64_t)NV_PHILOX_M1 * (uint32_t)stream;
+    uint64_t q = (uint64_t)NV_PHILOX_M0 * ((uint32_t)(p >> 32) ^ (uint32_t)(block >> 32) ^ k0);
+    same->first2 = all((uint32_t)(stream >> 32) ^ k1);
+    same->second0 = all((uint32_t)p ^ (k0 + NV_PHILOX_W0));
+    same->second2 = all((uint32_t)(q >> 32) ^ (k1 + NV_PHILOX_W1));
+    same->c3 = all((uint32_t)q);
+    for (uint32_t round = 0; round < NV_PHILOX_ROUNDS; round++) {
+        same->k0[round] = all(k0 + round * NV_PHILOX_W0);
+        same->k1[round] = all(k1 + round * NV_PHILOX_W1);
+    }
+}
+
+/* The first two rounds. */
+static inline void begin(struct set *s, uint64_t block, const struct same *same)
 {
     const __m512i order = _mm512_setr_epi64(0, 4, 1, 5, 2, 6, 3, 7);
-    s->c[0] = _mm512_add_epi64(_mm512_set1_epi64((long long)block), order);
-    s->c[1] = _mm512_srli_epi64(s->c[0], 32);
-    s->c[2] = _mm512_set1_epi64((long long)(stream & UINT32_MAX));
-    s->c[3] = _mm512_set1_epi64((long long)(stream >> 32));
+    __m512i p = _mm512_mul_epu32(all(NV_PHILOX_M0), _mm512_add_epi64(all(block), order));
+    __m512i q = _mm512_mul_epu32(all(NV_PHILOX_M1), _mm512_xor_si512(high(p), same->first2));
+    s->c[0] = _mm512_xor_si512(high(q), same->second0);
+    s->c[1] = q;
+    s->c[2] = _mm512_xor_si512(p, same->second2);
+    s->c[3] = same->c3;
+}
+
+/* Written out: the keys are at fixed places, and the two chains overlap. */
+#define BOTH(round)                                                                                \
+    turn(&a, same->k0[round], same->k1[round]);                                                    \
+    turn(&b, same->k0[round], same->k1[round]);
+
+static inline void group(uint64_t block, const struct same *same, uint32_t *words)
+{
+    struct set a, b;
+    begin(&a, block, same);
+    begin(&b, block + 8, same);
+    BOTH(2) BOTH(3) BOTH(4) BOTH(5) BOTH(6) BOTH(7) BOTH(8) BOTH(9) store(&a, words);
+    store(&b, words + 32);
 }
 
 static void blocks(uint64_t seed, uint64_t stream, uint64_t first, uint32_t *words, size_t n)
 {
-    __m512i keys[2][NV_PHILOX_ROUNDS];
-    uint32_t k0 = (uint32_t)seed, k1 = (uint32_t)(seed >> 32);
+    struct same same;
     size_t i = 0;
-    for (int round = 0; round < NV_PHILOX_ROUNDS; round++) {
-        keys[0][round] = _mm512_set1_epi64(k0);
-        keys[1][round] = _mm512_set1_epi64(k1);
-        k0 += NV_PHILOX_W0;
-        k1 += NV_PHILOX_W1;
-    }
-    for (; i + GROUP <= n; i += GROUP) {
-        struct set a, b;
-        begin(&a, first + i, stream);
-        begin(&b, first + i + 8, stream);
-        for (int round = 0; round < NV_PHILOX_ROUNDS; round++) {
-            turn(&a, keys[0][round], keys[1][round]);
-            turn(&b, keys[0][round], keys[1][round]);
-        }
-        store(&a, words + 4 * i);
-        store(&b, words + 4 * i + 32);
+    if (first >> 32 == (first + n) >> 32) {
+        prepare(&same, seed, stream, first);
+        for (; i + GROUP <= n; i += GROUP)
+            group(first + i, &same, words + 4 * i);
     }
     if (i < n)
         nv_philox_plain.blocks(seed, stream, first + i, words + 4 * i, n - i);
