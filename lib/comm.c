@@ -710,6 +710,14 @@ size_t nv_comm_pending(const struct nv_comm *comm)
     return comm->count + comm->waiting;
 }
 
+bool nv_comm_moving(const struct nv_comm *comm)
+{
+    for (size_t i = 0; i < comm->count; i++)
+        if (comm->owners[i].transfer != NULL)
+            return true;
+    return comm->waiting > 0;
+}
+
 /* Nobody looks at what still comes. */
 static int let_go_by(struct nv_comm *comm)
 {

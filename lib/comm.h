@@ -78,8 +78,9 @@ int nv_comm_receive(struct nv_comm *comm, int rank, enum nv_lane lane, void *dat
 /* Moves sends and transfers on, calls their `done`.  Returns whether anything happened, or a code. */
 int nv_comm_progress(struct nv_comm *comm);
 
-/* Number of frames and transfers that have not ended. */
+/* Number of frames and transfers that have not ended; whether there is a transfer among them. */
 size_t nv_comm_pending(const struct nv_comm *comm);
+bool nv_comm_moving(const struct nv_comm *comm);
 
 /* The end, collective: no rank sends any more, and the engine beside this loop has ended.  To be
  * called again and again, until it returns 1 instead of 0, or a code: then all frames that were sent

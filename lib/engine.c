@@ -345,9 +345,9 @@ int nv_engine_holds(struct nv_engine *engine, const char *name, bool holds)
     return rc == NAVE_OK ? nv_answers_to(&engine->answers, to) : rc;
 }
 
-bool nv_engine_waits_for_transfers(const struct nv_engine *engine)
+bool nv_engine_waits_for_sends(const struct nv_engine *engine)
 {
-    return nv_comm_pending(engine->spec.comm) > 0;
+    return nv_comm_moving(engine->spec.comm) || (engine->preparing != 0 && !engine->ready);
 }
 
 int nv_engine_turn(struct nv_engine *engine, bool *worked)

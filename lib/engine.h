@@ -48,8 +48,9 @@ void **nv_engine_rng(struct nv_engine *engine);
 /* For the kernel that runs: an object of this name is there now, or is no more. */
 int nv_engine_holds(struct nv_engine *engine, const char *name, bool holds);
 
-/* Whether a transfer is under way: then something may happen that rings no bell. */
-bool nv_engine_waits_for_transfers(const struct nv_engine *engine);
+/* Whether something is to happen that rings no bell: a transfer moves, or frames go out before a
+ * reduction. */
+bool nv_engine_waits_for_sends(const struct nv_engine *engine);
 
 /* Takes out what this engine holds of a job's fold (NULL: nothing); the caller frees it. */
 struct nv_partial *nv_engine_take_partial(struct nv_engine *engine, uint64_t job);

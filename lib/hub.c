@@ -404,7 +404,8 @@ int nv_hub_wait(struct nv_hub *hub, bool (*ready)(void *arg), void *arg, double 
             rc = look_for_late(hub);
         if (rc != NAVE_OK)
             break;
-        hub->idle.pending = nv_comm_pending(hub->ctx->comm) > 0;
+        hub->idle.moving = nv_comm_moving(hub->ctx->comm);
+        hub->idle.posted = nv_comm_pending(hub->ctx->comm) > 0;
         hub->idle.crowded =
             hub->ctx->crowded || (hub->ctx->shares_core && nv_sched_load(hub->sched, 0) > 0);
         if (seconds >= 0 && (hub->idle.until == 0 || hub->idle.until > until))

@@ -13,7 +13,8 @@ enum {
 #define NV_YIELD_SECONDS 40e-6
 #define NV_NAP_MIN 5e-6
 #define NV_NAP_MAX 2e-3
-#define NV_NAP_PENDING 50e-6
+#define NV_NAP_MOVING 50e-6
+#define NV_NAP_POSTED 500e-6 /* most have gone, and lie unread with a rank that is busy */
 /* Without a reason to wake up.  A sleeper needs none, but MPI may have held back a frame that its
  * sender believes gone; then a wait is late instead of endless. */
 #define NV_SLEEP_MAX 0.5
@@ -28,10 +29,10 @@ static double sleep_seconds(const struct nv_idle *idle)
 {
     double now = nv_clock();
     double seconds = lesser(NV_NAP_MIN + (now - idle->since) / 8, NV_NAP_MAX);
-    if (idle->pending)
-        seconds = lesser(seconds, NV_NAP_PENDING);
+    if (idle->moving)
+        seconds = lesser(seconds, NV_NAP_MOVING);
     else if (idle->bell != NULL && idle->all_ring)
-        seconds = NV_SLEEP_MAX;
+        seconds = idle->posted ? NV_NAP_POSTED : NV_SLEEP_MAX;
     if (idle->until > 0)
         seconds = lesser(seconds, idle->until - now);
     return seconds > 0 ? seconds : 0;

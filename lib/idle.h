@@ -3,7 +3,8 @@
  * The one rule: probe NV_PROBES times at full speed (a frame is mostly microseconds away), then let
  * others run (sched_yield) for a short while, then sleep.  On a bell the sleep has hardly a limit if
  * everything that can end the wait rings; otherwise it lasts an eighth of the time that it has been
- * idle, up to NV_NAP_MAX, less while transfers are moving.  So waiting adds an eighth to a wait at
+ * idle, up to NV_NAP_MAX, less while transfers are moving, and with a bell not much less than a
+ * millisecond while MPI has frames that it may have held back.  So waiting adds an eighth to a wait at
  * most, an idle rank burns next to nothing, and more ranks than cores get along.
  *
  * Invariant: between the arming of the bell and the sleep there are whole turns of the caller's
@@ -21,7 +22,8 @@ struct nv_idle {
     /* The caller's, free to change between turns: */
     struct nv_bell *bell; /* this thread's own, or NULL */
     bool all_ring;        /* whatever can end the wait rings the bell */
-    bool pending;         /* MPI has sends or transfers to move on: short naps only */
+    bool moving;          /* transfers are under way: short naps only */
+    bool posted;          /* frames are, which MPI may have held back: no long sleep */
     bool crowded;         /* somebody else wants this core: few probes, no yields */
     double until;         /* by nv_clock(), when there is something to do anyhow; 0: never */
     /* Its own: */

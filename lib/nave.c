@@ -350,11 +350,13 @@ static int turn(nave *ctx, struct nv_idle *idle, bool *worked)
     int rc;
     if (ctx->subhub == NULL) {
         rc = nv_engine_turn(ctx->engine, worked);
-        idle->pending = nv_engine_waits_for_transfers(ctx->engine);
+        idle->moving = nv_engine_waits_for_sends(ctx->engine);
+        idle->posted = nv_comm_pending(ctx->comm) > 0;
         return rc;
     }
     rc = nv_subhub_turn(ctx->subhub, worked);
-    idle->pending = nv_comm_pending(ctx->comm) > 0;
+    idle->moving = nv_comm_moving(ctx->comm);
+    idle->posted = nv_comm_pending(ctx->comm) > 0;
     idle->crowded = ctx->crowded || nv_subhub_own_load(ctx->subhub) > 0;
     idle->until = ctx->subhub->until;
     return rc;

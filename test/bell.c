@@ -190,7 +190,7 @@ static void idle_once(struct nv_bells *bells)
     nv_idle(&idle, false); /* ends at once */
     assert_int_equal(idle.looks, 0);
     assert_true(turns_until_armed(&idle) > 1);
-    idle.pending = true;
+    idle.moving = true;
     look_around(&idle);
     nv_idle(&idle, false); /* nobody rings: a nap, and ready for the next */
     assert_true(idle.looks > 1);
