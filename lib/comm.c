@@ -672,8 +672,9 @@ static void ring_receivers(const struct nv_comm *comm, size_t first, size_t coun
 }
 
 /* A window of requests at a time, since Testsome's cost grows with their number; it moves on when
- * nothing in it has ended, so that none hides behind others that wait. */
-static int progress_requests(struct nv_comm *comm)
+ * nothing in it has ended, so that none hides behind others that wait.  Returns how many ended, or a
+ * code. */
+static int progress_window(struct nv_comm *comm)
 {
     int ended = 0, rc;
     size_t first, left;
@@ -690,7 +691,19 @@ static int progress_requests(struct nv_comm *comm)
     if (ended <= 0)
         return 0;
     collect(comm, first, ended);
-    return 1;
+    return ended;
+}
+
+/* Windows of which all has ended are followed by the next: frames may announce transfers faster than
+ * one window a turn would take them in, and each holds memory. */
+static int progress_requests(struct nv_comm *comm)
+{
+    int ended, any = 0;
+    do {
+        ended = progress_window(comm);
+        any = ended > 0 ? 1 : any;
+    } while (ended == WINDOW);
+    return ended < 0 ? ended : any;
 }
 
 int nv_comm_progress(struct nv_comm *comm)
