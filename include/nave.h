@@ -342,6 +342,12 @@ typedef struct nave_policy {
                      *   out_size as make 64 MiB, but two for each engine at least */
     int discard;    /* nave_map_from(): results are dropped as they come; of failures what
                      *   nave_failed() and nave_digest() say is kept */
+    int retries;    /* how often a task that fails is run again (up to 32767): on another engine if
+                     *   one may, on the same for a direct view or a static policy, a reduction or
+                     *   spawned tasks.  What a failing attempt has spawned is dropped.  With a
+                     *   source the inputs of tasks under way are kept on the hub */
+    size_t max_failures; /* so many failed tasks cancel the rest of their call, which then ends as
+                          *   NAVE_ETASK; 0: none do */
 } nave_policy;
 
 /* A balanced view: each task goes to whichever engine is free and has the kernel.  policy may be

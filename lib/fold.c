@@ -240,6 +240,15 @@ static void *begin_in_slot(struct nv_partial *partial, uint64_t index)
     return slot != NULL ? slot->data : NULL;
 }
 
+const void *nv_partial_copy(struct nv_partial *partial, const void *out)
+{
+    if (partial->scratch == NULL)
+        partial->scratch = zeroes(&partial->fold);
+    if (partial->scratch != NULL)
+        memcpy(partial->scratch, out, nv_fold_size(&partial->fold));
+    return partial->scratch;
+}
+
 void *nv_partial_begin(struct nv_partial *partial, uint64_t index)
 {
     if (partial->accumulates)

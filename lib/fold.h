@@ -73,6 +73,10 @@ bool nv_partial_describe(struct nv_partial *partial, const unsigned char *bytes,
  * frees it.  NAVE_OK or NAVE_ENOMEM. */
 int nv_partial_merge(struct nv_partial *partial, struct nv_partial *other);
 
+/* A copy of what `out` from nv_partial_begin() holds, of a partial that accumulates; valid until the
+ * next such call.  NULL: out of memory. */
+const void *nv_partial_copy(struct nv_partial *partial, const void *out);
+
 /* Where the kernel of task `index` puts its result (NULL: out of memory); then takes it in. */
 void *nv_partial_begin(struct nv_partial *partial, uint64_t index);
 int nv_partial_end(struct nv_partial *partial, uint64_t index);

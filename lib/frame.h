@@ -63,6 +63,8 @@ struct nv_run {
     uint64_t in_size, out_size;
     uint32_t flags, extra_size;
     uint64_t parent, root; /* the job whose fold and fate it shares: the same unless NV_CHILD */
+    uint32_t retries;      /* how often what fails is run again, by the hub or (see work.h) here */
+    uint32_t unused;
 };
 
 struct nv_results {

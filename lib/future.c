@@ -101,6 +101,7 @@ static void future_release(nave_future *future)
     free(future->used);
     free(future->order);
     free(future->costs);
+    nv_kept_release(&future->kept);
     free(future);
 }
 
@@ -233,6 +234,7 @@ static nave_future *future_new(const struct nv_future_spec *spec, uint32_t kerne
     future->count = spec->count;
     future->open = spec->input.kind == NV_IN_SOURCE || spec->input.kind == NV_IN_STREAM;
     future->limit = backlog_of(future);
+    future->retries = kernel < NV_KERNEL_OWN ? 0 : (uint32_t)spec->view->policy.retries;
     future->submitted = nv_hub_time(hub);
     future->extra_size = spec->extra_size;
     future->extra = malloc(spec->extra_size + 1);

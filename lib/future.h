@@ -9,6 +9,7 @@
 
 #include "fold.h"
 #include "hub.h"
+#include "kept.h"
 #include "ledger.h"
 #include "view.h"
 
@@ -75,12 +76,14 @@ struct nave_future {
     uint32_t kernel, flags;
     void *extra;
     size_t extra_size;
-    uint64_t count;   /* tasks; of a source: drawn so far */
-    bool open;        /* the source may have more */
-    int source_code;  /* what it ended with, when negative */
-    uint64_t limit;   /* tasks that may be drawn so far */
-    size_t receiving; /* transfers of results under way */
-    size_t sending;   /* transfers of inputs under way */
+    uint64_t count;      /* tasks; of a source: drawn so far */
+    bool open;           /* the source may have more */
+    int source_code;     /* what it ended with, when negative */
+    uint64_t limit;      /* tasks that may be drawn so far */
+    uint32_t retries;    /* see nave_policy */
+    struct nv_kept kept; /* with retries: what a source gave, for tasks that are not finished */
+    size_t receiving;    /* transfers of results under way */
+    size_t sending;      /* transfers of inputs under way */
     bool cancelled, complete, orphan, blocking;
     double submitted;
     struct nv_set *used; /* of a fold: the engines that ran tasks */
@@ -180,6 +183,9 @@ int nv_future_single(nave_future *future, int source, const struct nv_item *item
 
 /* Neighbouring tasks will not be run. */
 void nv_future_drop(nave_future *future, uint64_t first, uint64_t count);
+
+/* Whether the task that has failed so will be run again; then it waits. */
+bool nv_future_retry(nave_future *future, int source, const struct nv_result *result);
 
 /* Spawned tasks that an engine gives away. */
 int nv_future_surplus(nave_future *future, const struct nv_item *item);

@@ -7,9 +7,16 @@
 #include <stdlib.h>
 #include <string.h>
 
+static void forget_inputs(nave_future *future, uint64_t first, uint64_t count)
+{
+    for (uint64_t i = 0; future->kept.count > 0 && i < count; i++)
+        nv_kept_drop(&future->kept, first + i);
+}
+
 static void finish(nave_future *future, uint64_t index, enum nave_task_state state)
 {
     nv_ledger_finish(&future->ledger, index, state, nv_future_keeps(future));
+    forget_inputs(future, index, 1);
 }
 
 static void fail(nave_future *future, uint64_t index, int engine, int code, const char *message)
@@ -216,6 +223,7 @@ static void take_plain(nave_future *future, int engine, const struct nv_item *it
         memcpy(good.data, item->data, item->data_size);
     }
     nv_ledger_finish_row(&future->ledger, &good);
+    forget_inputs(future, row->first, row->count);
 }
 
 static int take_each(nave_future *future, int engine, const struct nv_item *item)
@@ -345,13 +353,21 @@ static int add_up_single(nave_future *future, int engine, const struct nv_item *
     return rc;
 }
 
+/* The caller may have said how many failures are enough. */
+static int enough_failed(nave_future *future)
+{
+    size_t most = future->view->policy.max_failures;
+    return most > 0 && future->ledger.failed >= most ? nave_cancel(future) : NAVE_OK;
+}
+
 /* A spawned task has failed: one that nobody waits for, or one that was given to another engine. */
-static void take_stray(nave_future *future, const struct nv_item *item)
+static int take_stray(nave_future *future, const struct nv_item *item)
 {
     nave_future *eldest = future->parent != NULL ? future->parent : future;
     uint64_t index = future->parent != NULL ? future->root : item->result.index;
     nv_ledger_stray(&eldest->ledger, index, item->result.engine, item->result.code, item->extra,
                     item->result.message_size);
+    return enough_failed(eldest);
 }
 
 /* What came of one task; the scheduler has heard of it. */
@@ -359,15 +375,12 @@ static int settle_single(nave_future *future, int source, const struct nv_item *
 {
     const struct nv_result *result = &item->result;
     struct nv_entry *entry;
-    if (result->flags & NV_STRAY) {
-        take_stray(future, item);
-        return NAVE_OK;
-    }
+    if (result->flags & NV_STRAY)
+        return take_stray(future, item);
     ran_on(future, result->engine);
     if (result->code != 0 && future->parent != NULL) {
-        take_stray(future, item);
         finish(future, result->index, NAVE_SUCCEEDED);
-        return NAVE_OK;
+        return take_stray(future, item);
     }
     if (result->code == 0 && nv_future_adds_up(future, source))
         return add_up_single(future, source, item);
@@ -378,13 +391,31 @@ static int settle_single(nave_future *future, int source, const struct nv_item *
     nv_ledger_blame(&future->ledger, result->index, result->engine, result->code, item->extra,
                     result->message_size);
     finish(future, result->index, NAVE_FAILED);
-    return NAVE_OK;
+    return enough_failed(future);
 }
 
 static int take_single(nave_future *future, int source, const struct nv_item *item)
 {
     int rc = nv_future_answered(future, source, item);
-    return rc == NAVE_OK ? settle_single(future, source, item) : rc;
+    if (rc == NAVE_OK && !nv_future_retry(future, source, &item->result))
+        rc = settle_single(future, source, item);
+    return rc;
+}
+
+/* Where tasks are folded engines see to it themselves, and where they have spawned as well. */
+bool nv_future_retry(nave_future *future, int source, const struct nv_result *result)
+{
+    uint64_t at = future->single          ? future->root
+                  : future->order != NULL ? future->place[result->index]
+                                          : result->index;
+    if (result->code == 0 || result->flags & NV_STRAY || future->cancelled || future->orphan ||
+        future->fold != NULL || future->parent != NULL ||
+        nv_ledger_retried(&future->ledger, result->index) >= future->retries ||
+        !nv_sched_again(future->hub->sched, source, future->job, at, 1))
+        return false;
+    nv_ledger_retry(&future->ledger, result->index);
+    future->hub->placing = true;
+    return true;
 }
 
 int nv_future_single(nave_future *future, int source, const struct nv_item *item)

@@ -250,13 +250,14 @@ static void drop_lot(struct nv_sched *sched, struct lot *lot,
     nv_lot_drop(sched, lot);
 }
 
+/* Of an open job what waits for the first time is no task yet. */
 static void drop_all(struct nv_sched *sched, struct job *job,
                      void (*dropped)(void *arg, uint64_t first, uint64_t count), void *arg)
 {
     job->waiting = 0;
     job->cost = 0;
     for (size_t j = 0; j < job->lot_count; j++)
-        drop_lot(sched, &job->lots[j], dropped, arg);
+        drop_lot(sched, &job->lots[j], job->spec.open ? NULL : dropped, arg);
     while (job->back != NULL) {
         struct lot *lot = job->back;
         job->back = lot->sibling;
@@ -269,13 +270,11 @@ void nv_sched_cancel(struct nv_sched *sched, uint64_t id,
                      void (*dropped)(void *arg, uint64_t first, uint64_t count), void *arg)
 {
     struct job *job = nv_job_find(sched, id);
-    bool open;
     if (job == NULL)
         return;
-    open = job->spec.open;
-    job->spec.open = false;
     job->ended = true;
-    drop_all(sched, job, open ? NULL : dropped, arg);
+    drop_all(sched, job, dropped, arg);
+    job->spec.open = false;
 }
 
 void nv_sched_remove(struct nv_sched *sched, uint64_t id)

@@ -270,6 +270,22 @@ void nv_ledger_finish(struct nv_ledger *ledger, uint64_t index, enum nave_task_s
         mark_read(ledger, index);
 }
 
+void nv_ledger_retry(struct nv_ledger *ledger, uint64_t index)
+{
+    struct nv_page *page = page_of(ledger, index);
+    struct nv_entry *entry = nv_ledger_look(ledger, index);
+    assert(entry != NULL && page->states[index % NV_PAGE] == NAVE_RUNNING);
+    page->states[index % NV_PAGE] = NAVE_WAITING;
+    entry->retried++;
+    entry->started = entry->ended = 0;
+}
+
+unsigned nv_ledger_retried(const struct nv_ledger *ledger, uint64_t index)
+{
+    const struct nv_entry *entry = nv_ledger_look(ledger, index);
+    return entry != NULL ? entry->retried : 0;
+}
+
 /* -------------------------------------------------------------------------------------- reading */
 
 void nv_ledger_record(const struct nv_ledger *ledger, uint64_t index, nave_record *record)
@@ -280,7 +296,7 @@ void nv_ledger_record(const struct nv_ledger *ledger, uint64_t index, nave_recor
     if (entry == NULL)
         return;
     record->submitted = entry->submitted;
-    record->attempts = record->state == NAVE_RUNNING || entry->ended > 0;
+    record->attempts = entry->retried + (record->state == NAVE_RUNNING || entry->ended > 0);
     if (record->state == NAVE_SUCCEEDED || record->state == NAVE_FAILED) {
         record->started = entry->started;
         record->ended = entry->ended;
@@ -439,7 +455,7 @@ void nv_ledger_blame(struct nv_ledger *ledger, uint64_t index, int engine, int c
         return;
     failure_count(failure, index, engine);
     if (entry != NULL)
-        entry->failure = (uint32_t)(failure - ledger->failures) & INT32_MAX;
+        entry->failure = (uint32_t)(failure - ledger->failures) & UINT16_MAX;
     failed_add(ledger, index, failure);
 }
 

@@ -283,6 +283,27 @@ static bool goes_before(const struct lot *lot, const struct lot *best)
     return priority > known || (priority == known && lot->turn < best->turn);
 }
 
+/* Whether the lot's tasks failed on this engine, and there is another that may run them. */
+static bool avoids(const struct nv_sched *sched, const struct lot *lot, size_t number)
+{
+    const struct nv_set *engines = lot->queue->engines;
+    if (lot->avoid != number + 1)
+        return false;
+    for (size_t e = 0; e < engines->limit; e++)
+        if (e != number && nv_set_has(engines, e) && sched->engines[e].present)
+            return true;
+    return false;
+}
+
+/* The first of the queue that the engine may have; NULL: none. */
+static struct lot *first_lot(const struct nv_sched *sched, const struct queue *queue, size_t number)
+{
+    struct lot *lot = queue->first;
+    while (lot != NULL && lot->avoid != 0 && avoids(sched, lot, number))
+        lot = lot->next;
+    return lot;
+}
+
 /* Of those in queues that the engine may take from: by priority, then who has waited longest. */
 static struct lot *shared_lot(struct nv_sched *sched, const struct engine *engine)
 {
@@ -290,9 +311,14 @@ static struct lot *shared_lot(struct nv_sched *sched, const struct engine *engin
     struct lot *best = NULL;
     for (size_t i = 0; i < sched->queue_count; i++) {
         struct queue *queue = sched->queues[i];
-        if (queue->first != NULL && (best == NULL || goes_before(queue->first, best)) &&
-            nv_set_has(queue->engines, number) && !kept_from(sched, queue, number))
-            best = queue->first;
+        struct lot *lot = queue->first;
+        if (lot == NULL || !nv_set_has(queue->engines, number))
+            continue;
+        if (lot->avoid != 0)
+            lot = first_lot(sched, queue, number);
+        if (lot != NULL && (best == NULL || goes_before(lot, best)) &&
+            !kept_from(sched, queue, number))
+            best = lot;
     }
     return best;
 }

@@ -24,9 +24,10 @@ struct lot {
     uint64_t step, width;
     uint64_t row; /* tasks left of the row that `first` is in, where there are steps */
     bool linked;
-    uint64_t turn; /* when it joined the queue; 0: before all others */
+    uint32_t avoid; /* one more than the engine that is not to have it if another can; 0: none */
+    uint64_t turn;  /* when it joined the queue; 0: before all others */
     struct lot *prev, *next;
-    struct lot *sibling; /* of the rows that came back; also of spare lots */
+    struct lot *sibling; /* of the rows that wait again; also of spare lots */
 };
 
 struct queue {
@@ -55,7 +56,7 @@ struct job {
     struct lot *lots;           /* allocated, or `one` */
     size_t lot_count;
     struct lot one;
-    struct lot *back; /* rows that came back */
+    struct lot *back; /* rows that wait again */
     size_t slot;
     uint32_t generation;
     struct job *next_free;

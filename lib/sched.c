@@ -411,6 +411,48 @@ bool nv_sched_returned(struct nv_sched *sched, int number, uint64_t id, uint64_t
     return true;
 }
 
+/* A lot for a row that is to be run again, empty; or the last one, which the row goes on. */
+static struct lot *lot_again(struct nv_sched *sched, struct engine *engine, struct job *job,
+                             uint64_t first)
+{
+    uint32_t avoid = (uint32_t)(engine - sched->engines) + 1;
+    struct lot *lot = job->back;
+    struct queue *queue = job->queue;
+    if (lot != NULL && lot->linked && lot->avoid == avoid && lot->end == first)
+        return lot;
+    if (queue == NULL)
+        queue = nv_queue_own(engine, job->spec.priority);
+    lot = queue != NULL ? nv_lot_new(sched) : NULL;
+    if (lot == NULL)
+        return NULL;
+    *lot = (struct lot){.job = job,
+                        .queue = queue,
+                        .first = first,
+                        .end = first,
+                        .avoid = avoid,
+                        .sibling = job->back};
+    job->back = lot;
+    return lot;
+}
+
+bool nv_sched_again(struct nv_sched *sched, int number, uint64_t id, uint64_t first, uint64_t count)
+{
+    struct job *job = nv_job_find(sched, id);
+    struct engine *engine = &sched->engines[number];
+    struct lot *lot = job != NULL ? lot_again(sched, engine, job, first) : NULL;
+    if (lot == NULL)
+        return false;
+    lot->end += count;
+    job->waiting += count;
+    if (job->spec.costs != NULL)
+        job->cost += nv_portion_cost(job, first, count);
+    if (!lot->linked)
+        nv_lot_requeue(sched, lot);
+    if (lot->queue->owner != NULL && lot->queue->owner->ring != NULL)
+        nv_engine_ready(sched, lot->queue->owner);
+    return true;
+}
+
 /* A row in the main lot, or one that came back: the tasks that wait are its end. */
 uint64_t nv_sched_withdraw(struct nv_sched *sched, uint64_t id, uint64_t first, uint64_t count)
 {

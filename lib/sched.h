@@ -5,8 +5,8 @@
  * give these tasks back", until there is none.  The same code runs at a sub-hub, in the simulator,
  * and in unit tests against a plain model.
  *
- * Invariants.  Every task of a job is sent exactly once unless the job is cancelled first or an
- * engine gives it back unstarted.  What is with an engine is a row of chunks; the engine answers
+ * Invariants.  Every task of a job is sent exactly once unless the job is cancelled first, an engine
+ * gives it back unstarted, or it is to be run again.  What is with an engine is a row of chunks; the engine answers
  * each task once.  No engine sits without work while a task waits that it may run, unless it is
  * held.  Nothing is allocated by nv_sched_next() except, at times, to grow an engine's row of
  * chunks.
@@ -14,9 +14,9 @@
  * Design notes.  An engine may stand for several behind it (a sub-hub); that number is its
  * capacity, and wherever engines are counted below, capacities are.  A job's tasks lie in lots: one
  * lot for a balanced job, in the queue of all engines that may run it; one lot for each engine of a
- * direct or static job, in that engine's own queue; one more for each row that came back.  A lot
- * that has given a chunk goes to the end of its queue, so jobs of one priority take turns; a row
- * that came back goes to the front.  Engines with room are kept in a ring; those with work of their
+ * direct or static job, in that engine's own queue; one more for each row that waits again: one
+ * that an engine gave back goes to the front, one that is to be run again to the end.  A lot that has
+ * given a chunk goes to the end of its queue, so jobs of one priority take turns.  Engines with room are kept in a ring; those with work of their
  * own stand in front, those that are to be last in a ring behind.  Those that found nothing they may
  * take stand in another ring until there is a new lot: a look at them for each chunk would cost
  * much where many engines serve few kernels.
@@ -123,6 +123,12 @@ void nv_sched_cancel(struct nv_sched *sched, uint64_t job,
  * False when it did not have them. */
 bool nv_sched_done(struct nv_sched *sched, int engine, uint64_t job, uint64_t first, uint64_t count,
                    double seconds);
+
+/* Tasks that an engine has answered are to be run again, as if they had not been: by another engine
+ * if there is one that may, in a direct or static job by the same.  They wait behind all others of
+ * their priority.  False when out of memory, or there is no such job. */
+bool nv_sched_again(struct nv_sched *sched, int engine, uint64_t job, uint64_t first,
+                    uint64_t count);
 
 /* Forgets a job of which all tasks were answered or dropped. */
 void nv_sched_remove(struct nv_sched *sched, uint64_t job);

@@ -44,7 +44,7 @@ static void call_child(struct nv_engine *engine, struct lot *lot, nave_task *tas
     task->out = keep_room(engine, 1, task->out_size);
     if (task->out != NULL) {
         memset(task->out, 0, task->out_size);
-        nv_work_call(engine, task, run, in, spawned->in_size);
+        nv_work_insist(engine, lot, task, run, in, spawned->in_size);
         return;
     }
     nave_fail(task, "no memory for a result of %zu bytes", task->out_size);
@@ -152,7 +152,8 @@ int nv_spawn_share(struct nv_engine *engine, int source)
 {
     const struct lot *lot = engine->first;
     int rc = nv_answers_to(&engine->answers, source);
-    if (rc == NAVE_OK && (lot == NULL || !engine->open || lot->source != source))
+    if (rc == NAVE_OK && (lot == NULL || !engine->open || lot->source != source ||
+                          (engine->inside && lot->run.retries > 0))) /* it may yet fail */
         return have_none(engine);
     if (rc == NAVE_OK && engine->pool.count >= 2)
         rc = give_away(engine, engine->pool.count / 2);

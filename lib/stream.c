@@ -158,6 +158,7 @@ static nave_future *single_new(struct nv_stream *stream)
     future->kernel = stream->carrier->kernel;
     future->count = 1;
     future->single = true;
+    future->retries = stream->carrier->retries;
     future->root = stream->end;
     future->submitted = nv_hub_time(hub);
     nv_ledger_init_one(&future->ledger, &future->one);
@@ -297,6 +298,8 @@ static int take_single(struct nv_stream *stream, int source, const struct nv_ite
         NULL) /* a spawned task that nobody waits for has failed after its root was freed */
         return NAVE_OK;
     own.result.index = 0;
+    if (nv_future_retry(owner, source, &own.result))
+        return NAVE_OK;
     if (!(item->result.flags & NV_STRAY))
         leave(stream, item->result.index);
     return nv_future_single(owner, source, &own);

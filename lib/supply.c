@@ -88,7 +88,8 @@ static struct nv_run run_of(const nave_future *future, uint64_t first, uint64_t 
                            .flags = future->flags | (nv_future_keeps(future) ? 0 : NV_UNTIMED),
                            .extra_size = (uint32_t)future->extra_size,
                            .parent = future->parent != NULL ? future->parent->job : future->job,
-                           .root = future->root};
+                           .root = future->root,
+                           .retries = future->retries};
 }
 
 static void keep_unfolded(const nave_future *future, struct nv_run *run)
@@ -155,6 +156,11 @@ static int draw(nave_future *future, int engine, uint64_t index, size_t *size, i
         *rc = no_ledger(future);
         return 0;
     }
+    if (future->retries > 0 && !nv_kept_put(&future->kept, index, data, *size)) {
+        *rc = nv_error_set(&future->hub->ctx->error, NAVE_ENOMEM,
+                           "no memory to keep an input of %zu bytes", *size);
+        return 0;
+    }
     entry->submitted = nv_hub_time(future->hub);
     run.in_size = *size;
     future->count = index + 1;
@@ -197,6 +203,25 @@ static int send_drawn(nave_future *future, const struct nv_send *send)
     return spent < SLOW_SOURCE_SECONDS ? NAVE_OK : nv_outbox_flush(&hub->outbox);
 }
 
+/* Tasks that were drawn before, one by one: their inputs have sizes of their own. */
+static int send_kept(nave_future *future, const struct nv_send *send)
+{
+    size_t bytes = 0;
+    int rc = NAVE_OK;
+    for (uint64_t i = send->first; i < send->first + send->count && rc == NAVE_OK; i++) {
+        struct nv_run run = run_of(future, i, 1);
+        size_t size = 0;
+        const void *data = nv_kept_get(&future->kept, i, &size);
+        run.in_size = size;
+        bytes += size;
+        rc = nv_ledger_send(&future->ledger, i, 1)
+                 ? send_run(future, send->engine, &run, data, size, true)
+                 : no_ledger(future);
+    }
+    nv_sched_weigh(future->hub->sched, send, bytes);
+    return rc;
+}
+
 int nv_future_send_data(nave_future *future, int engine, uint64_t first, uint64_t count,
                         const void *data)
 {
@@ -209,6 +234,6 @@ int nv_future_send(nave_future *future, const struct nv_send *send)
     if (future->input.kind == NV_IN_STREAM)
         return nv_stream_send(future->input.stream, send);
     if (future->input.kind == NV_IN_SOURCE)
-        return send_drawn(future, send);
+        return send->first < future->count ? send_kept(future, send) : send_drawn(future, send);
     return send_rows(future, send);
 }

@@ -1,5 +1,6 @@
 /* view - see view.h.  SPDX-License-Identifier: BSD-3-Clause */
 #include "view.h"
+#include "ledger.h"
 #include "stream.h"
 
 #include <stdlib.h>
@@ -60,6 +61,9 @@ static int check_policy(nave *ctx, const nave_policy *policy, enum nv_placing *p
     if (*placing == NV_LOCALITY && !nv_name_ok(policy->near))
         return nv_error_set(&ctx->error, NAVE_EINVAL,
                             "the policy 'locality' needs the name of an object in `near`");
+    if (policy->retries < 0 || policy->retries > NV_RETRIES_MAX)
+        return nv_error_set(&ctx->error, NAVE_EINVAL, "%d retries; there may be 0 to %d",
+                            policy->retries, NV_RETRIES_MAX);
     if ((policy->costs != NULL) != (policy->cost_count > 0))
         return nv_error_set(&ctx->error, NAVE_EINVAL, "%zu cost hints at %s", policy->cost_count,
                             policy->costs != NULL ? "an address" : "NULL");

@@ -187,22 +187,61 @@ void nv_work_call(struct nv_engine *engine, nave_task *task, nave_kernel_fn *run
     engine->inside = false;
 }
 
+/* As before the first attempt; `before`: what `out` held then, or NULL: zeros. */
+static void begin_again(struct nv_engine *engine, nave_task *task, const void *before,
+                        size_t spawned_before)
+{
+    struct nv_spawned spawned;
+    free(task->output);
+    task->output = NULL;
+    task->code = 0;
+    task->message_size = 0;
+    task->borrowed = false;
+    while (engine->pool.count > spawned_before)
+        nv_pool_pop(&engine->pool, &spawned);
+    if (task->out_size > 0 && before != NULL)
+        memcpy(task->out, before, task->out_size);
+    else if (task->out_size > 0)
+        memset(task->out, 0, task->out_size);
+}
+
+static void insist(struct nv_engine *engine, struct lot *lot, nave_task *task, nave_kernel_fn *run,
+                   const void *in, size_t in_size, const void *before)
+{
+    size_t spawned = engine->pool.count;
+    uint32_t tries = lot->run.retries;
+    nv_work_call(engine, task, run, in, in_size);
+    while (task->code != 0 && tries-- > 0 && !nv_work_cancelled(lot)) {
+        begin_again(engine, task, before, spawned);
+        nv_work_call(engine, task, run, in, in_size);
+    }
+}
+
+void nv_work_insist(struct nv_engine *engine, struct lot *lot, nave_task *task, nave_kernel_fn *run,
+                    const void *in, size_t in_size)
+{
+    insist(engine, lot, task, run, in, in_size, NULL);
+}
+
 /* The result goes into the partial; what is answered has no bytes. */
 void nv_work_fold(struct nv_engine *engine, struct lot *lot, nave_task *task, nave_kernel_fn *run,
                   const void *in, size_t in_size)
 {
     struct nv_partial *partial = partial_of(engine, lot, task);
+    const void *before = NULL;
     int code;
     if (partial == NULL)
         return;
     task->out = nv_partial_begin(partial, task->index);
     task->out_size = nv_fold_size(&partial->fold);
-    if (task->out == NULL) {
+    if (task->out != NULL && partial->accumulates && lot->run.retries > 0)
+        before = nv_partial_copy(partial, task->out);
+    if (task->out == NULL || (before == NULL && partial->accumulates && lot->run.retries > 0)) {
         nave_fail(task, "no memory for a result of %zu bytes", task->out_size);
         task->code = NAVE_ENOMEM;
         return;
     }
-    nv_work_call(engine, task, run, in, in_size);
+    insist(engine, lot, task, run, in, in_size, before);
     if (task->code == 0 && task->data != task->out) {
         nave_fail(task, "nave_output() cannot be used in nave_map_reduce()");
         task->code = NAVE_ESIZE;
@@ -252,7 +291,9 @@ static int call(struct nv_engine *engine, struct lot *lot, nave_task *task)
         nv_work_fold(engine, lot, task, run, input_of(lot), in_size);
     } else {
         rc = place_output(engine, lot, task);
-        if (rc == NAVE_OK && task->code == 0)
+        if (rc == NAVE_OK && task->code == 0 && lot->run.flags & (NV_CHILD | NV_CHILDLESS))
+            nv_work_insist(engine, lot, task, run, input_of(lot), in_size);
+        else if (rc == NAVE_OK && task->code == 0)
             nv_work_call(engine, task, run, input_of(lot), in_size);
     }
     return rc;
@@ -316,6 +357,8 @@ static int run_task(struct nv_engine *engine, struct lot *lot)
     nv_work_begin(engine, lot, task);
     task->started = engine->now;
     rc = call(engine, lot, task);
+    if (task->code != 0 && lot->run.retries > 0)
+        nv_pool_clear(&engine->pool); /* the next attempt will spawn them */
     if (rc == NAVE_OK && engine->pool.count > 0) {
         engine->open = true;
         return NAVE_OK;

@@ -85,10 +85,13 @@ void nv_work_lot_free(struct nv_engine *engine, struct lot *lot);
 void nv_work_read_clock(struct nv_engine *engine);
 void nv_work_settle(struct nv_engine *engine);
 
-/* Sets a task up; calls the kernel, or calls it and folds the result. */
+/* Sets a task up; calls the kernel, calls it until it succeeds or the run's retries are used up, or
+ * does that and folds the result. */
 void nv_work_begin(struct nv_engine *engine, struct lot *lot, nave_task *task);
 void nv_work_call(struct nv_engine *engine, nave_task *task, nave_kernel_fn *run, const void *in,
                   size_t in_size);
+void nv_work_insist(struct nv_engine *engine, struct lot *lot, nave_task *task, nave_kernel_fn *run,
+                    const void *in, size_t in_size);
 void nv_work_fold(struct nv_engine *engine, struct lot *lot, nave_task *task, nave_kernel_fn *run,
                   const void *in, size_t in_size);
 
