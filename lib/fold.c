@@ -79,13 +79,11 @@ static bool is_exact(const struct nv_fold *fold)
 }
 
 /* Depends on n and the size of a result alone: see nave_map_reduce(). */
-static void cut_into_slots(struct nv_fold *fold, uint64_t n, uint64_t chunk)
+static void cut_into_slots(struct nv_fold *fold, uint64_t chunk)
 {
-    uint64_t size = nv_fold_size(fold);
+    uint64_t size = nv_fold_size(fold), n = fold->tasks;
     uint64_t most = size == 0 ? SLOTS_MAX : SLOTS_ROOM / size;
-    fold->slots = 1;
-    fold->block = 0;
-    if (is_exact(fold) || n == 0)
+    if (n == 0)
         return;
     most = most < SLOTS_MIN ? SLOTS_MIN : most > SLOTS_MAX ? SLOTS_MAX : most;
     fold->block = chunk > 0 ? (chunk < BLOCK_MAX ? chunk : BLOCK_MAX) : n / most + (n % most != 0);
@@ -96,7 +94,7 @@ int nv_fold_init(struct nv_fold *fold, const nave_op *ops, size_t op_count, uint
                  uint64_t chunk, int count, MPI_Datatype type, MPI_Op op, struct nv_error *error)
 {
     int rc;
-    *fold = (struct nv_fold){.type = type, .op = op, .op_number = -1, .count = count};
+    *fold = (struct nv_fold){.type = type, .op = op, .op_number = -1, .count = count, .tasks = n};
     rc = check_type(type, &fold->extent, error);
     if (rc == NAVE_OK)
         rc = check_op(fold, ops, op_count, error);
@@ -105,9 +103,19 @@ int nv_fold_init(struct nv_fold *fold, const nave_op *ops, size_t op_count, uint
     if (rc == NAVE_OK && fold->extent > 0 && (size_t)count > (SIZE_MAX / 4) / fold->extent)
         rc = nv_error_set(error, NAVE_ESIZE, "%d elements of %zu bytes are too many", count,
                           fold->extent);
-    if (rc == NAVE_OK)
-        cut_into_slots(fold, n, chunk);
-    return rc;
+    if (rc != NAVE_OK)
+        return rc;
+    fold->exact = is_exact(fold);
+    fold->slots = 1;
+    if (!fold->exact)
+        cut_into_slots(fold, chunk);
+    return NAVE_OK;
+}
+
+void nv_fold_by_blocks(struct nv_fold *fold, uint64_t chunk)
+{
+    if (fold->block == 0)
+        cut_into_slots(fold, chunk);
 }
 
 void nv_fold_release(struct nv_fold *fold)
@@ -118,14 +126,21 @@ void nv_fold_release(struct nv_fold *fold)
 }
 
 struct wire {
-    uint64_t slots, block, extent;
+    uint64_t tasks, slots, block, extent;
     int32_t count, op_number;
+    uint64_t exact;
     char op_name[NV_NAME_MAX + 1];
 };
 
 size_t nv_fold_encode(const struct nv_fold *fold, unsigned char *bytes, size_t room)
 {
-    struct wire wire = {fold->slots, fold->block, fold->extent, fold->count, fold->op_number, ""};
+    struct wire wire = {.tasks = fold->tasks,
+                        .slots = fold->slots,
+                        .block = fold->block,
+                        .extent = fold->extent,
+                        .count = fold->count,
+                        .op_number = fold->op_number,
+                        .exact = fold->exact};
     size_t size;
     if (room < sizeof wire)
         return 0;
@@ -149,6 +164,8 @@ bool nv_fold_decode(struct nv_fold *fold, const unsigned char *bytes, size_t siz
                              .type = MPI_DATATYPE_NULL,
                              .count = wire.count,
                              .extent = (size_t)wire.extent,
+                             .exact = wire.exact != 0,
+                             .tasks = wire.tasks,
                              .slots = wire.slots,
                              .block = wire.block,
                              .op = nv_operation(wire.op_number)};
@@ -209,7 +226,7 @@ static struct nv_slot *slot_open(const struct nv_partial *partial, uint64_t inde
 }
 
 /* Blocks of one balanced job go out in order, so the slots of an engine ascend by themselves. */
-static struct nv_slot *slot_add(struct nv_partial *partial, uint64_t index)
+static struct nv_slot *slot_add(struct nv_partial *partial, uint64_t number)
 {
     if (partial->slot_count == partial->slot_room) {
         size_t room = partial->slot_room == 0 ? 4 : 2 * partial->slot_room;
@@ -219,8 +236,7 @@ static struct nv_slot *slot_add(struct nv_partial *partial, uint64_t index)
         partial->slots = slots;
         partial->slot_room = room;
     }
-    partial->slots[partial->slot_count] =
-        (struct nv_slot){slot_number(&partial->fold, index), NULL};
+    partial->slots[partial->slot_count] = (struct nv_slot){number, NULL};
     return &partial->slots[partial->slot_count++];
 }
 
@@ -234,7 +250,7 @@ static void *begin_in_slot(struct nv_partial *partial, uint64_t index)
 {
     struct nv_slot *slot = slot_open(partial, index);
     if (slot == NULL)
-        slot = slot_add(partial, index);
+        slot = slot_add(partial, slot_number(&partial->fold, index));
     if (slot != NULL && slot->data == NULL)
         slot->data = zeroes(&partial->fold);
     return slot != NULL ? slot->data : NULL;
@@ -269,12 +285,6 @@ bool nv_partial_describe(struct nv_partial *partial, const unsigned char *bytes,
     return partial->how != NULL;
 }
 
-static int by_number(const void *a, const void *b)
-{
-    uint64_t x = ((const struct nv_slot *)a)->number, y = ((const struct nv_slot *)b)->number;
-    return (x > y) - (x < y);
-}
-
 int nv_partial_merge(struct nv_partial *partial, struct nv_partial *other)
 {
     size_t count = partial->slot_count + other->slot_count;
@@ -285,13 +295,45 @@ int nv_partial_merge(struct nv_partial *partial, struct nv_partial *other)
     }
     if (other->slot_count > 0)
         memcpy(slots + partial->slot_count, other->slots, other->slot_count * sizeof *slots);
-    qsort(slots, count, sizeof *slots, by_number);
     partial->slots = slots;
     partial->slot_room = count + 1;
     partial->slot_count = count;
     other->slot_count = 0;
     nv_partial_free(other);
     return NAVE_OK;
+}
+
+static int by_number(const void *a, const void *b)
+{
+    uint64_t x = ((const struct nv_slot *)a)->number, y = ((const struct nv_slot *)b)->number;
+    return (x > y) - (x < y);
+}
+
+void nv_partial_sort(struct nv_partial *partial)
+{
+    if (partial->slot_count > 1)
+        qsort(partial->slots, partial->slot_count, sizeof *partial->slots, by_number);
+}
+
+void *nv_partial_take(struct nv_partial *partial, uint64_t index, uint64_t *number)
+{
+    struct nv_slot *slot = slot_open(partial, index);
+    if (slot == NULL)
+        return NULL;
+    partial->slot_count--;
+    *number = slot->number;
+    return slot->data;
+}
+
+bool nv_partial_put(struct nv_partial *partial, uint64_t number, void *data)
+{
+    struct nv_slot *slot = slot_add(partial, number);
+    if (slot == NULL) {
+        free(data);
+        return false;
+    }
+    slot->data = data;
+    return true;
 }
 
 /* to = to op from, for integers: signed and unsigned ones have the same bits. */
@@ -331,14 +373,14 @@ int nv_partial_end(struct nv_partial *partial, uint64_t index)
         return NAVE_OK;
     slot = slot_open(partial, index);
     if (slot == NULL) {
-        slot = slot_add(partial, index);
+        slot = slot_add(partial, slot_number(&partial->fold, index));
         if (slot == NULL)
             return NAVE_ENOMEM;
         slot->data = result;
         partial->scratch = NULL;
         return NAVE_OK;
     }
-    if (partial->fold.block == 0) {
+    if (partial->fold.exact) {
         combine_exactly(&partial->fold, slot->data, result);
         return NAVE_OK;
     }

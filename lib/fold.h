@@ -26,8 +26,10 @@ struct nv_fold {
     const char *op_name; /* of the caller's */
     int count;
     size_t extent;
+    bool exact; /* in any order: no MPI is needed to combine two results */
+    uint64_t tasks;
     uint64_t slots;
-    uint64_t block; /* tasks in a slot, of an ordered fold; 0: exact */
+    uint64_t block; /* tasks in a slot; 0: all, of an exact fold */
 };
 
 /* What one engine holds of a fold. */
@@ -54,6 +56,16 @@ int nv_fold_init(struct nv_fold *fold, const nave_op *ops, size_t op_count, uint
                  uint64_t chunk, int count, MPI_Datatype type, MPI_Op op, struct nv_error *error);
 void nv_fold_release(struct nv_fold *fold);
 
+/* Hub: an exact fold is cut into blocks as all others are: they are to come home one by one, as
+ * results do, instead of by MPI_Reduce. */
+void nv_fold_by_blocks(struct nv_fold *fold, uint64_t chunk);
+
+/* Whether the task is the last of its block, of a fold that has blocks. */
+static inline bool nv_fold_ends_block(const struct nv_fold *fold, uint64_t index)
+{
+    return index + 1 == fold->tasks || (index + 1) % fold->block == 0;
+}
+
 /* To bytes (0: does not fit) and back on an engine, with its own table of operations.  The message
  * says why not.  Not `typed`: no MPI call is made, and the type is MPI_DATATYPE_NULL; a partial over
  * such a fold must be exact, or its kernels accumulate. */
@@ -70,8 +82,18 @@ void nv_partial_free(struct nv_partial *partial);
 bool nv_partial_describe(struct nv_partial *partial, const unsigned char *bytes, size_t size);
 
 /* Takes over the slots of another partial of the same fold, which has none of the same number, and
- * frees it.  NAVE_OK or NAVE_ENOMEM. */
+ * frees it; nv_partial_sort() follows.  NAVE_OK or NAVE_ENOMEM. */
 int nv_partial_merge(struct nv_partial *partial, struct nv_partial *other);
+
+/* Takes out the slot of the block that ends with the task: its number and its bytes, which are the
+ * caller's to be freed.  NULL: there is none. */
+void *nv_partial_take(struct nv_partial *partial, uint64_t index, uint64_t *number);
+
+/* Puts in a slot, which is not there yet; takes over the bytes, also when out of memory (false). */
+bool nv_partial_put(struct nv_partial *partial, uint64_t number, void *data);
+
+/* Slots that were put in or merged come into their order, which nv_fold_reduce() needs. */
+void nv_partial_sort(struct nv_partial *partial);
 
 /* A copy of what `out` from nv_partial_begin() holds, of a partial that accumulates; valid until the
  * next such call.  NULL: out of memory. */

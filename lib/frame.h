@@ -54,7 +54,8 @@ enum nv_item_flag {
     NV_CHILD = 16,     /* spawned tasks: `root` is the index that they go by */
     NV_CHILDLESS = 32, /* may not spawn */
     NV_SINGLES = 128,  /* each task is the only one of its future */
-    NV_STRAY = 64      /* result: a spawned task failed, and nobody waits for its answer */
+    NV_BLOCKS = 256, /* run: sums of whole blocks come home; result: one, `index` its first task */
+    NV_STRAY = 64    /* result: a spawned task failed, and nobody waits for its answer */
 };
 
 struct nv_run {

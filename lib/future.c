@@ -138,6 +138,7 @@ void nv_future_discard(nave_future *future)
         future->partials = partial->next;
         nv_partial_free(partial);
     }
+    nv_partial_free(future->blocks);
     future_release(future);
 }
 

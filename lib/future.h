@@ -90,6 +90,7 @@ struct nave_future {
     const struct nv_fold *fold;
     struct nv_partial *partials; /* of a fold: what the hub adds up for engines beside loops */
     struct nv_receiving *parts;  /* for them, the oldest first */
+    struct nv_partial *blocks;   /* of a fold by blocks: those that have come home */
     uint32_t *order, *place;     /* with cost hints: the task at a place, the place of a task */
     double *costs;               /*   in that order */
     nave_future *parent;         /* whose tasks have spawned these, from task `root` */
@@ -147,7 +148,7 @@ static inline bool nv_future_beside(const nave *ctx, int engine)
 static inline bool nv_future_adds_up(const nave_future *future, int engine)
 {
     const nave *ctx = future->hub->ctx;
-    return future->fold != NULL && future->fold->block > 0 &&
+    return future->fold != NULL && !future->fold->exact &&
            !(ctx->kernels.flags[future->kernel] & NAVE_ACCUMULATES) &&
            nv_future_beside(ctx, engine);
 }

@@ -73,6 +73,7 @@ struct nv_receiving {
 };
 
 static int add_up(nave_future *future, int engine, uint64_t index, const void *data);
+static nv_comm_done block_received;
 
 static void settle_received(struct nv_receiving *receiving)
 {
@@ -119,8 +120,9 @@ static void part_add(nave_future *future, struct nv_receiving *part)
 
 /* Receives a large result to its place, or lets it go by (to NULL). */
 static int receive_to(nave_future *future, int engine, uint64_t index, void *to, size_t size,
-                      bool sum)
+                      nv_comm_done *done)
 {
+    bool sum = done != received;
     const nave *ctx = future->hub->ctx;
     struct nv_receiving *receiving = malloc(sizeof *receiving);
     if (receiving == NULL)
@@ -128,14 +130,14 @@ static int receive_to(nave_future *future, int engine, uint64_t index, void *to,
     *receiving = (struct nv_receiving){.future = future,
                                        .engine = engine,
                                        .index = index,
-                                       .kept = to != NULL,
+                                       .kept = to != NULL && done != block_received,
                                        .sum = sum ? to : NULL};
     future->receiving++;
-    if (sum)
+    if (done == part_received)
         part_add(future, receiving);
     return nv_comm_receive(ctx->comm, engine % ctx->size,
-                           engine < ctx->size ? NV_TO_HUB : NV_FROM_SUBHUB, to, size,
-                           sum ? part_received : received, receiving);
+                           engine < ctx->size ? NV_TO_HUB : NV_FROM_SUBHUB, to, size, done,
+                           receiving);
 }
 
 static struct nv_entry *entry_of(nave_future *future, uint64_t index, int engine, double started,
@@ -166,7 +168,7 @@ static int take_good(nave_future *future, int engine, uint64_t index, struct nv_
             fail(future, index, entry->engine, NAVE_ESIZE, why);
     }
     if (bulk)
-        return receive_to(future, engine, index, placed ? entry->data : NULL, size, false);
+        return receive_to(future, engine, index, placed ? entry->data : NULL, size, received);
     if (placed && size > 0)
         memcpy(entry->data, data, size);
     if (placed)
@@ -242,11 +244,63 @@ static int take_each(nave_future *future, int engine, const struct nv_item *item
     return rc;
 }
 
+/* ---------------------------------------------------------------------------------- reductions */
+
+static void ran_on(nave_future *future, int engine)
+{
+    nave_future *eldest = future->parent != NULL ? future->parent : future;
+    if (eldest->used != NULL && engine >= 0 && engine < future->hub->ctx->size)
+        nv_set_add(eldest->used, (size_t)engine);
+}
+
+/* The sum of a block has come home; takes over the bytes. */
+static int put_block(nave_future *future, uint64_t number, void *data)
+{
+    struct nv_fold fold = *future->fold;
+    fold.type_made = false; /* the caller of the reduction has the type */
+    if (future->blocks == NULL)
+        future->blocks = nv_partial_new(future->job, &fold, false);
+    if (future->blocks != NULL && nv_partial_put(future->blocks, number, data))
+        return NAVE_OK;
+    return nv_error_set(&future->hub->ctx->error, NAVE_ENOMEM, "no memory for a reduction");
+}
+
+static void block_received(void *arg)
+{
+    struct nv_receiving *receiving = arg;
+    nave_future *future = receiving->future;
+    if (!future->cancelled && receiving->sum != NULL &&
+        put_block(future, receiving->index / future->fold->block, receiving->sum) == NAVE_OK)
+        receiving->sum = NULL;
+    settle_received(receiving);
+}
+
+/* Blocks come before the answer of their last task. */
+static int take_block(nave_future *future, int source, const struct nv_item *item)
+{
+    const struct nv_result *result = &item->result;
+    size_t size = (size_t)result->size;
+    void *data = !future->cancelled ? malloc(size + 1) : NULL;
+    if (future->fold == NULL || future->fold->block == 0 || size != nv_fold_size(future->fold))
+        return not_asked(future, source);
+    if (data == NULL && !future->cancelled)
+        return nv_error_set(&future->hub->ctx->error, NAVE_ENOMEM, "no memory for a reduction");
+    ran_on(future, result->engine);
+    if (result->flags & NV_BULK)
+        return receive_to(future, source, result->index, data, size, block_received);
+    if (data == NULL)
+        return NAVE_OK;
+    memcpy(data, item->data, size);
+    return put_block(future, result->index / future->fold->block, data);
+}
+
 /* The hub adds up what engines beside loops have computed. */
 static int add_up(nave_future *future, int engine, uint64_t index, const void *data)
 {
     struct nv_partial *partial = future->partials;
-    void *room;
+    uint64_t number;
+    void *room, *block;
+    int rc;
     while (partial != NULL && partial->engine != engine)
         partial = partial->next;
     if (partial == NULL) {
@@ -263,7 +317,11 @@ static int add_up(nave_future *future, int engine, uint64_t index, const void *d
     if (room == NULL)
         return nv_error_set(&future->hub->ctx->error, NAVE_ENOMEM, "no memory for a reduction");
     memcpy(room, data, nv_fold_size(future->fold));
-    return nv_partial_end(partial, index);
+    rc = nv_partial_end(partial, index);
+    if (rc != NAVE_OK || !(future->flags & NV_BLOCKS) || !nv_fold_ends_block(future->fold, index))
+        return rc;
+    block = nv_partial_take(partial, index, &number);
+    return put_block(future, number, block);
 }
 
 static int add_up_row(nave_future *future, int engine, const struct nv_item *item)
@@ -277,13 +335,6 @@ static int add_up_row(nave_future *future, int engine, const struct nv_item *ite
     for (uint32_t i = 0; i < row->count && rc == NAVE_OK; i++)
         rc = add_up(future, engine, row->first + i, (const char *)item->data + i * row->size);
     return rc;
-}
-
-static void ran_on(nave_future *future, int engine)
-{
-    nave_future *eldest = future->parent != NULL ? future->parent : future;
-    if (eldest->used != NULL && engine >= 0 && engine < future->hub->ctx->size)
-        nv_set_add(eldest->used, (size_t)engine);
 }
 
 /* The time of the last answer is near enough to now, and costs no look at the clock. */
@@ -345,7 +396,8 @@ static int add_up_single(nave_future *future, int engine, const struct nv_item *
     else if (bulk && data == NULL)
         fail(future, result->index, engine, NAVE_ENOMEM, "no memory for a result on the hub");
     if (bulk) /* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): the transfer has the memory */
-        return receive_to(future, engine, result->index, data, (size_t)result->size, data != NULL);
+        return receive_to(future, engine, result->index, data, (size_t)result->size,
+                          data != NULL ? part_received : received);
     if (fits && !future->cancelled)
         rc = add_up(future, engine, result->index, item->data);
     if (fits)
@@ -396,6 +448,8 @@ static int settle_single(nave_future *future, int source, const struct nv_item *
 
 static int take_single(nave_future *future, int source, const struct nv_item *item)
 {
+    if (item->result.flags & NV_BLOCKS)
+        return take_block(future, source, item);
     int rc = nv_future_answered(future, source, item);
     if (rc == NAVE_OK && !nv_future_retry(future, source, &item->result))
         rc = settle_single(future, source, item);

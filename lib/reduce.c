@@ -5,6 +5,9 @@
  * NV_READY; with all ready the hub says NV_REDUCE, and all go in.  In between they start no tasks
  * of other calls: new results would keep them from getting ready, and one long task would keep all
  * the others inside.  Engines without tasks stay out.
+ *
+ * By blocks (nave.by_blocks) there is none of this: engines send the sum of each block as soon as
+ * its last task is done, and the hub combines them, with the same bits.
  * SPDX-License-Identifier: BSD-3-Clause */
 #include "engine.h"
 #include "fold.h"
@@ -54,7 +57,13 @@ static int say_beside(const struct reduction *reduction, enum nv_item_kind kind)
 static struct nv_partial *take_own(struct reduction *reduction, int *rc)
 {
     nave *ctx = reduction->hub->ctx;
-    struct nv_partial *own = reduction->future->partials, *rest = own != NULL ? own->next : NULL;
+    struct nv_partial *own = reduction->future->partials, *rest;
+    if (reduction->future->blocks != NULL) {
+        reduction->future->blocks->next = own;
+        own = reduction->future->blocks;
+        reduction->future->blocks = NULL;
+    }
+    rest = own != NULL ? own->next : NULL;
     reduction->future->partials = NULL;
     while (rest != NULL) {
         struct nv_partial *next = rest->next;
@@ -62,6 +71,8 @@ static struct nv_partial *take_own(struct reduction *reduction, int *rc)
             *rc = nv_error_set(&ctx->error, NAVE_ENOMEM, "no memory for a reduction");
         rest = next;
     }
+    if (own != NULL)
+        nv_partial_sort(own);
     if (own == NULL && ctx->engine != NULL)
         own = nv_engine_take_partial(ctx->engine, reduction->future->job);
     if (own == NULL && reduction->beside)
@@ -111,6 +122,18 @@ static void forget(struct reduction *reduction)
         nv_partial_free(nv_engine_take_partial(ctx->engine, reduction->future->job));
 }
 
+/* All blocks are here. */
+static int combine(struct reduction *reduction, void *acc)
+{
+    int rc = NAVE_OK;
+    struct nv_partial *own = take_own(reduction, &rc);
+    forget(reduction);
+    if (rc == NAVE_OK)
+        rc = nv_fold_reduce(MPI_COMM_SELF, &reduction->fold, own, acc, &reduction->hub->ctx->error);
+    nv_partial_free(own);
+    return rc;
+}
+
 static int bring_home(struct reduction *reduction, void *acc)
 {
     int rc = nave_wait(reduction->future, -1);
@@ -120,6 +143,8 @@ static int bring_home(struct reduction *reduction, void *acc)
         forget(reduction);
         return rc;
     }
+    if (reduction->future->flags & NV_BLOCKS)
+        return combine(reduction, acc);
     reduction->hub->ready = 0;
     rc = say(reduction, NV_PREPARE, 0);
     if (rc == NAVE_OK)
@@ -140,7 +165,7 @@ static int start(struct reduction *reduction, nave_view *view, const char *kerne
                                   .output = {.kind = NV_OUT_KEEP},
                                   .count = n,
                                   .block = reduction->fold.block,
-                                  .flags = NV_FOLD,
+                                  .flags = NV_FOLD | (view->hub->ctx->by_blocks ? NV_BLOCKS : 0),
                                   .blocking = true,
                                   .extra = extra,
                                   .extra_size = size,
@@ -178,6 +203,8 @@ int nave_map_reduce(nave_view *view, const char *kernel, const void *in, size_t 
                           type, op, &ctx->error);
     if (rc != NAVE_OK || n == 0)
         return rc;
+    if (ctx->by_blocks)
+        nv_fold_by_blocks(&reduction.fold, view->policy.chunk);
     rc = start(&reduction, view, kernel, in, in_size, n);
     if (rc != NAVE_OK)
         return rc;

@@ -57,21 +57,31 @@ static void large_sent(void *arg)
     free(large);
 }
 
-/* Sends the bytes behind an item that says NV_BULK; takes over the task's memory. */
-static int send_large(struct nv_engine *engine, nave_task *task)
+/* Sends the bytes behind an item that says NV_BULK; takes over their memory (NULL: an object's),
+ * which the buffers get if it is theirs. */
+static int send_bytes(struct nv_engine *engine, const void *data, size_t size, void *memory,
+                      bool kept)
 {
     struct large *large = malloc(sizeof *large);
-    void **owner = task->data == task->room ? &task->room : &task->output;
-    if (large == NULL)
+    if (large == NULL) {
+        free(memory);
         return nv_error_set(engine->spec.error, NAVE_ENOMEM, "no memory for a result");
-    *large = (struct large){engine, task->borrowed ? NULL : *owner, task->size,
-                            !task->borrowed && owner == &task->room};
-    engine->bulk += task->size;
-    engine->holding = engine->holding || task->borrowed;
+    }
+    *large = (struct large){engine, memory, size, kept};
+    engine->bulk += size;
+    engine->holding = engine->holding || memory == NULL;
+    return nv_comm_send(engine->spec.comm, engine->answers.to, NV_TO_HUB, data, size, large_sent,
+                        large);
+}
+
+static int send_large(struct nv_engine *engine, nave_task *task)
+{
+    bool kept = !task->borrowed && task->data == task->room;
+    void **owner = kept ? &task->room : &task->output;
+    void *memory = task->borrowed ? NULL : *owner;
     if (!task->borrowed)
         *owner = NULL;
-    return nv_comm_send(engine->spec.comm, engine->answers.to, NV_TO_HUB, task->data, task->size,
-                        large_sent, large);
+    return send_bytes(engine, task->data, task->size, memory, kept);
 }
 
 /* A result that is alone in its item: failed, large, or not of the size asked for. */
@@ -253,6 +263,32 @@ void nv_work_fold(struct nv_engine *engine, struct lot *lot, nave_task *task, na
     task->size = 0;
 }
 
+/* By blocks: after the last task of one its sum goes home, before that task's answer. */
+static int send_block(struct nv_engine *engine, const struct lot *lot, const nave_task *task)
+{
+    struct nv_partial *partial = nv_work_partial(engine, lot->run.parent);
+    struct nv_result result = {.job = task->job,
+                               .started = task->started,
+                               .ended = task->started,
+                               .engine = engine->spec.rank,
+                               .flags = NV_BLOCKS};
+    uint64_t number;
+    void *data;
+    int rc;
+    if (task->code != 0 || partial == NULL || !nv_fold_ends_block(&partial->fold, task->index))
+        return NAVE_OK;
+    data = nv_partial_take(partial, task->index, &number);
+    result.index = number * partial->fold.block;
+    result.size = nv_fold_size(&partial->fold);
+    if (data != NULL && result.size > NV_INLINE_MAX)
+        result.flags |= NV_BULK;
+    rc = nv_answers_result(&engine->answers, &result, "", data);
+    if (rc == NAVE_OK && result.flags & NV_BULK)
+        return send_bytes(engine, data, (size_t)result.size, data, false);
+    free(data);
+    return rc;
+}
+
 /* Room for the result of the next task: in the row, or of its own. */
 static int place_output(struct nv_engine *engine, const struct lot *lot, nave_task *task)
 {
@@ -289,6 +325,8 @@ static int call(struct nv_engine *engine, struct lot *lot, nave_task *task)
         task->code = run == NULL ? NAVE_EKERNEL : NAVE_ENOMEM;
     } else if (lot->run.flags & NV_FOLD) {
         nv_work_fold(engine, lot, task, run, input_of(lot), in_size);
+        if (lot->run.flags & NV_BLOCKS)
+            rc = send_block(engine, lot, task);
     } else {
         rc = place_output(engine, lot, task);
         if (rc == NAVE_OK && task->code == 0 && lot->run.flags & (NV_CHILD | NV_CHILDLESS))
