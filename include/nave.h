@@ -97,7 +97,8 @@ typedef struct nave_task nave_task;
     X(NAVE_EDISAGREE, -16, "ranks disagree")                                                       \
     X(NAVE_ELAUNCH, -17, "the ranks were started apart from each other")                           \
     X(NAVE_EMPI, -18, "MPI reported an error")                                                     \
-    X(NAVE_EWIRE, -19, "a damaged or foreign frame arrived")
+    X(NAVE_EWIRE, -19, "a damaged or foreign frame arrived")                                       \
+    X(NAVE_EDRAINED, -21, "the farm was drained before all tasks were run")
 
 #define NAVE_ERROR_VALUE(name, value, text) name = value,
 enum nave_error_code { NAVE_ERRORS(NAVE_ERROR_VALUE) };
@@ -225,6 +226,7 @@ typedef struct nave_options {
     int ranks;    /* how many ranks there should be; another number is NAVE_ELAUNCH.  0: any */
     int idle_hub; /* 1: rank 0 only schedules.  0: it runs kernels too */
     int group;    /* engines to a sub-hub, see nave_open().  0: by itself; negative: no sub-hubs */
+    int drain;    /* 1: the farm ends in good order before its job is ended, see nave_drain() */
 } nave_options;
 
 /* A ready-made nave_options.log: "nave: LINE" on standard error. */
@@ -260,6 +262,19 @@ NAVE_API int nave_serve(nave *ctx);
  * serve several contexts.  NAVE_OK while the context is open, NAVE_END on an engine once the hub
  * has closed it.  Any rank. */
 NAVE_API int nave_turn(nave *ctx);
+
+/* Drains the farm: from now on no task begins; those that engines have are finished, and their
+ * results are there.  Futures of which tasks were not run complete, these tasks as cancelled, with
+ * NAVE_EDRAINED from nave_wait() and its kin; calls that submit return it at once.  On the hub.
+ *
+ * With nave_options.drain (the same on all ranks) this happens by itself: when SIGUSR1, SIGUSR2,
+ * SIGTERM or SIGXCPU comes to rank 0 (until nave_close() they do nothing else; handlers that were
+ * there before come back then), and, for each kernel by the times of its tasks so far, when what is
+ * left of the job's time is not enough for one more.  That time is known from the environment:
+ * NAVE_DEADLINE, in seconds since the epoch; NAVE_WALLTIME, how long the farm may be open, as seconds or
+ * [[D-]HH:]MM:SS; SLURM_JOB_END_TIME.  The last two seconds are kept free for the end.
+ * What cannot be read as such is a warning (nave_options.log). */
+NAVE_API int nave_drain(nave *ctx);
 
 /* Closes the farm and frees it, its views and its futures; *ctx becomes NULL.  Collective.  The hub
  * cancels what is not finished and waits for what is running.  An engine that has not served yet
@@ -414,8 +429,8 @@ NAVE_API int nave_map_reduce(nave_view *view, const char *kernel, const void *in
 
 /* `seconds`: how long to wait at most; negative: without end; 0: just look. */
 
-/* Waits until all tasks are finished.  NAVE_OK, all succeeded; NAVE_ETASK, NAVE_ECANCELED,
- * NAVE_ESOURCE, finished otherwise (nave_error() has the digest); NAVE_ETIMEDOUT, not finished;
+/* Waits until all tasks are finished.  NAVE_OK, all succeeded; NAVE_EDRAINED, some were not run;
+ * NAVE_ETASK, NAVE_ECANCELED, NAVE_ESOURCE, finished otherwise (nave_error() has the digest); NAVE_ETIMEDOUT, not finished;
  * NAVE_EUNREAD, will not finish unless its results are read. */
 NAVE_API int nave_wait(nave_future *future, double seconds);
 

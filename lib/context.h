@@ -23,6 +23,7 @@ struct nave {
     bool hub_works;   /* rank 0 is an engine as well; known on all ranks */
     int *leaders;     /* by rank: its sub-hub's rank, 0: the hub serves it; NULL: no sub-hubs */
     bool by_blocks;   /* on the hub: sums come home block by block, not by MPI_Reduce */
+    bool drains;      /* see nave_options.drain */
     bool crowded;     /* more ranks on this host than cores */
     bool shares_core; /* the hub's loop and the engine beside it may have one core for both */
     struct nv_places *places;

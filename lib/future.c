@@ -284,6 +284,8 @@ int nv_future_begin(const struct nv_future_spec *spec, nave_future **out)
     int rc = nv_hub_check(hub->ctx);
     if (rc == NAVE_OK)
         rc = nv_view_kernel(spec->view, spec->kernel, &kernel, &engines);
+    if (rc == NAVE_OK && !nv_hub_may_begin(hub, kernel))
+        rc = nv_hub_drained(hub);
     if (rc == NAVE_OK)
         rc = check_hints(spec);
     if (rc == NAVE_OK)
@@ -354,6 +356,24 @@ int nave_cancel(nave_future *future)
         rc = cancel_children(future);
     nv_future_check(future);
     return rc;
+}
+
+/* Spawned tasks are part of what has begun. */
+void nv_future_drain(nave_future *future)
+{
+    uint64_t cancelled = future->ledger.cancelled;
+    bool open = future->open;
+    if (future->complete || future->cancelled || future->drained || future->single ||
+        future->parent != NULL)
+        return;
+    if (future->input.kind == NV_IN_STREAM) {
+        nv_stream_drain(future->input.stream);
+        return;
+    }
+    future->open = false;
+    nv_sched_cancel(future->hub->sched, future->job, drop_places, future);
+    future->drained = open || future->ledger.cancelled > cancelled;
+    nv_future_check(future);
 }
 
 static bool buffers_free(void *arg)

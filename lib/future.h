@@ -85,6 +85,7 @@ struct nave_future {
     size_t receiving;    /* transfers of results under way */
     size_t sending;      /* transfers of inputs under way */
     bool cancelled, complete, orphan, blocking;
+    bool drained; /* some of its tasks were not begun, see nave_drain() */
     double submitted;
     struct nv_set *used; /* of a fold: the engines that ran tasks */
     const struct nv_fold *fold;
@@ -113,6 +114,9 @@ int nv_future_take(nave_future *future, int engine, const struct nv_item *item);
 
 /* Of a source: results that were read, or not kept, make room for more tasks. */
 void nv_future_allow(nave_future *future);
+
+/* What has not been sent is not to be run any more. */
+void nv_future_drain(nave_future *future);
 
 /* Waits; as nave_wait(). */
 int nv_future_wait(nave_future *future, double seconds);

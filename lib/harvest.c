@@ -457,15 +457,29 @@ static int take_single(nave_future *future, int source, const struct nv_item *it
 }
 
 /* Where tasks are folded engines see to it themselves, and where they have spawned as well. */
+static bool may_retry(const nave_future *future, const struct nv_result *result)
+{
+    return result->code != 0 && !(result->flags & NV_STRAY) && !future->cancelled &&
+           !future->orphan && future->fold == NULL && future->parent == NULL &&
+           nv_ledger_retried(&future->ledger, result->index) < future->retries;
+}
+
+/* A task that may not begin again has not failed: it was not run to its end. */
 bool nv_future_retry(nave_future *future, int source, const struct nv_result *result)
 {
     uint64_t at = future->single          ? future->root
                   : future->order != NULL ? future->place[result->index]
                                           : result->index;
-    if (result->code == 0 || result->flags & NV_STRAY || future->cancelled || future->orphan ||
-        future->fold != NULL || future->parent != NULL ||
-        nv_ledger_retried(&future->ledger, result->index) >= future->retries ||
-        !nv_sched_again(future->hub->sched, source, future->job, at, 1))
+    if (!may_retry(future, result))
+        return false;
+    if (!nv_hub_may_begin(future->hub, future->kernel)) {
+        if (future->single)
+            return false;
+        future->drained = true;
+        finish(future, result->index, NAVE_CANCELLED);
+        return true;
+    }
+    if (!nv_sched_again(future->hub->sched, source, future->job, at, 1))
         return false;
     nv_ledger_retry(&future->ledger, result->index);
     future->hub->placing = true;

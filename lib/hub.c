@@ -1,16 +1,19 @@
 /* hub - see hub.h.  SPDX-License-Identifier: BSD-3-Clause */
 #include "hub.h"
 #include "clock.h"
+#include "drain.h"
 #include "engine.h"
 #include "future.h"
 #include "place.h"
 #include "view.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define PLACE_SECONDS 1e-3  /* of placing (a source may be slow) before a look at what has come */
 #define RECALL_SECONDS 1e-3 /* between looks at who is late */
+#define DRAIN_SECONDS 20e-3 /* between looks at what is not to begin any more */
 
 /* A sub-hub stands for the engines of its group, whom the hub knows as well. */
 static void add_subhubs(struct nv_hub *hub)
@@ -135,7 +138,7 @@ static int take_returned(struct nv_hub *hub, int source, const struct nv_control
                            control->first + control->count - asked, asked))
         return nv_error_set(&hub->ctx->error, NAVE_EWIRE,
                             "rank %d gave back what it was not asked for", source % hub->ctx->size);
-    if (future != NULL && future->cancelled && control->count > 0) {
+    if (future != NULL && (future->cancelled || future->drained) && control->count > 0) {
         nv_future_drop(future, control->first, control->count);
         nv_future_check(future);
     }
@@ -280,6 +283,65 @@ static int want_spawned(struct nv_hub *hub)
     return rc;
 }
 
+/* ------------------------------------------------------------------------------------- draining */
+
+bool nv_hub_may_begin(const struct nv_hub *hub, uint32_t kernel)
+{
+    if (kernel < NV_KERNEL_OWN)
+        return true;
+    if (hub->drained || hub->until == 0)
+        return !hub->drained;
+    return nv_hub_time(hub) + nv_sched_longest(hub->sched, kernel) < hub->until;
+}
+
+int nv_hub_drained(const struct nv_hub *hub)
+{
+    return nv_error_note(&hub->ctx->error, NAVE_EDRAINED, "no more tasks are begun: %s",
+                         hub->drained ? hub->drained_by : "the job's time is over soon");
+}
+
+static void drain_by(struct nv_hub *hub, const char *why)
+{
+    if (hub->drained)
+        return;
+    hub->drained = true;
+    hub->drain_next = 0;
+    snprintf(hub->drained_by, sizeof hub->drained_by, "%s", why);
+}
+
+int nave_drain(nave *ctx)
+{
+    bool worked;
+    int rc = nv_hub_check(ctx);
+    if (rc != NAVE_OK)
+        return rc;
+    drain_by(ctx->hub, "nave_drain() was called");
+    return nv_hub_turn(ctx->hub, &worked);
+}
+
+/* Tasks that are not to begin any more leave the scheduler.  Not at each turn: there may be many
+ * futures. */
+static void drain(struct nv_hub *hub)
+{
+    int signal = hub->ctx->drains ? nv_drain_signal() : 0;
+    double now;
+    if (signal != 0)
+        drain_by(hub, nv_drain_name(signal));
+    if (!hub->drained && hub->until == 0)
+        return;
+    now = nv_hub_time(hub);
+    if (now < hub->drain_next)
+        return;
+    hub->drain_next = now + DRAIN_SECONDS;
+    for (nave_future *next, *future = hub->futures; future != NULL; future = next) {
+        next = future->next;
+        if (!nv_hub_may_begin(hub, future->kernel))
+            nv_future_drain(future);
+    }
+}
+
+/* -------------------------------------------------------------------------------------- placing */
+
 /* Reads the clock now and then only: most turns place little. */
 static int place(struct nv_hub *hub, bool *worked)
 {
@@ -342,6 +404,8 @@ int nv_hub_turn(struct nv_hub *hub, bool *worked)
     rc = receive(hub, worked);
     if (rc == NAVE_OK)
         rc = complete(hub, worked);
+    if (rc == NAVE_OK)
+        drain(hub);
     if (rc == NAVE_OK && hub->placing)
         rc = place(hub, worked);
     if (rc == NAVE_OK)

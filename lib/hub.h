@@ -33,7 +33,11 @@ struct nv_hub {
     bool placing;              /* something may wait to be placed */
     struct nv_surplus surplus; /* by number */
     struct nv_holders holders;
-    double heard; /* the latest time that the scheduler was told */
+    double heard;        /* the latest time that the scheduler was told */
+    bool drained;        /* no task is to begin */
+    char drained_by[96]; /* what it was that drained it, in words */
+    double until;      /* when tasks have to be finished, on nv_hub_time(); 0: whenever they are */
+    double drain_next; /* when to look next who has to be drained */
 };
 
 int nv_hub_new(nave *ctx, struct nv_hub **hub);
@@ -60,6 +64,13 @@ const char *nv_hub_host(const struct nv_hub *hub, int rank);
 
 /* The engines that hold an object; NULL: out of memory. */
 const struct nv_set *nv_hub_holders(struct nv_hub *hub, const char *name);
+
+/* Whether a task of the kernel may begin: nobody has drained the farm, and the job's time will be
+ * enough, by what is known. */
+bool nv_hub_may_begin(const struct nv_hub *hub, uint32_t kernel);
+
+/* NAVE_EDRAINED, with the reason. */
+int nv_hub_drained(const struct nv_hub *hub);
 
 /* Seconds since nave_open(). */
 double nv_hub_time(const struct nv_hub *hub);

@@ -4,6 +4,7 @@
  * on to the next agreement and says so there; then all fail with the same code and the same words.
  * SPDX-License-Identifier: BSD-3-Clause */
 #include "clock.h"
+#include "drain.h"
 #include "engine.h"
 #include "future.h"
 #include "group.h"
@@ -11,10 +12,13 @@
 #include "place.h"
 #include "subhub.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+#define END_SECONDS 2.0 /* of the job's time that are kept free for its end */
 
 /* ----------------------------------------------------------------------------------- agreements */
 
@@ -320,6 +324,22 @@ static int open_agreed(nave *ctx, const nave_options *opt)
     return rc;
 }
 
+/* See nave_options.drain.  Engines only let the signals pass. */
+static void begin_drain(nave *ctx)
+{
+    const char *bad;
+    double left = nv_drain_left(&bad);
+    nv_drain_listen();
+    ctx->drains = true;
+    if (ctx->hub == NULL)
+        return;
+    if (bad != NULL)
+        nv_error_warn(&ctx->error, "%s is '%.100s', which is no time; the job's end is not known",
+                      bad, getenv(bad));
+    if (left >= 0)
+        ctx->hub->until = fmax(nv_hub_time(ctx->hub) + left - END_SECONDS, 1e-9);
+}
+
 int nave_open(MPI_Comm comm, const nave_options *opt, nave **out)
 {
     static const nave_options none;
@@ -339,6 +359,8 @@ int nave_open(MPI_Comm comm, const nave_options *opt, nave **out)
     if (rc == NAVE_OK)
         rc = open_agreed(ctx, opt);
     ctx->opened = ctx->usable = rc == NAVE_OK;
+    if (rc == NAVE_OK && opt->drain)
+        begin_drain(ctx);
     return rc;
 }
 
@@ -454,6 +476,8 @@ static int meet(nave *ctx)
 
 static void ctx_free(nave *ctx)
 {
+    if (ctx->drains)
+        nv_drain_ignore();
     nv_beside_join(ctx->beside);
     nv_places_close(ctx->places);
     nv_engine_free(ctx->engine);

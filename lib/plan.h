@@ -100,7 +100,8 @@ struct engine {
 struct times {
     double mean; /* seconds; negative: nothing is known */
     double variance;
-    uint64_t rows; /* that were answered */
+    double longest; /* of the means of rows */
+    uint64_t rows;  /* that were answered */
 };
 
 struct nv_sched {

@@ -27,6 +27,7 @@
 #define GROUP_CHUNKS 4   /* of its engines' in a chunk for a sub-hub */
 #define PACE_LIMIT 2.0   /* engines that are slower by this factor at most are like others */
 #define PACE_MOST 8.0    /* what one answer can say: the first times of a kernel are far off */
+#define LONGEST_SIGMAS 3 /* longer than the mean than hardly any task is */
 #define LEAST_EACH (NV_CHUNK_SECONDS / (double)NV_CHUNK_LIMIT)
 
 /* -------------------------------------------------------------------------------- what is known */
@@ -73,9 +74,11 @@ static void learn_times(struct times *times, double mean, double count)
 {
     double weight = count / (count + 7), off = mean - times->mean;
     if (times->rows++ == 0) {
-        *times = (struct times){.mean = mean, .rows = 1};
+        *times = (struct times){.mean = mean, .longest = mean, .rows = 1};
         return;
     }
+    if (mean > times->longest)
+        times->longest = mean;
     if (times->rows > 4 && weight > 0.25)
         weight = 0.25;
     times->mean += weight * off;
@@ -100,6 +103,14 @@ void nv_portion_learn(struct nv_sched *sched, struct engine *engine, struct job 
     if (job->spec.costs != NULL)
         learn_rate(job, nv_portion_cost(job, first, count), (double)count, seconds);
     learn_times(&sched->times[job->spec.kernel], seconds / (double)count, (double)count);
+}
+
+double nv_sched_longest(const struct nv_sched *sched, uint32_t kernel)
+{
+    const struct times *times = kernel < sched->time_room ? &sched->times[kernel] : NULL;
+    if (times == NULL || times->rows == 0)
+        return 0;
+    return fmin(times->longest, times->mean + LONGEST_SIGMAS * sqrt(times->variance));
 }
 
 /* The work in a chunk: more where so many engines ask the hub that it could not keep up.  A sub-hub

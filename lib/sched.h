@@ -162,6 +162,9 @@ uint64_t nv_sched_spare(const struct nv_sched *sched, int engine);
 /* Whether an engine has capacity without a task, and is not held. */
 bool nv_sched_idle(const struct nv_sched *sched);
 
+/* Seconds that a task of the kernel may take, by those that were answered; 0: nothing is known. */
+double nv_sched_longest(const struct nv_sched *sched, uint32_t kernel);
+
 /* Tasks of a job that are with engines; tasks that are with an engine. */
 uint64_t nv_sched_running(const struct nv_sched *sched, uint64_t job);
 uint64_t nv_sched_load(const struct nv_sched *sched, int engine);

@@ -183,6 +183,8 @@ int nv_stream_apply(nave_view *view, const char *kernel, const void *in, size_t 
     int rc = nv_hub_check(hub->ctx);
     if (rc == NAVE_OK)
         rc = stream_for(view, kernel, in_size, out_size, &stream);
+    if (rc == NAVE_OK && !nv_hub_may_begin(hub, stream->carrier->kernel))
+        rc = nv_hub_drained(hub);
     if (rc != NAVE_OK)
         return rc;
     assert(stream != NULL);
@@ -315,6 +317,30 @@ static int take_dropped(struct nv_stream *stream, const struct nv_item *item)
         nv_future_check(owner);
     }
     return NAVE_OK;
+}
+
+static void not_begun(void *arg, uint64_t first, uint64_t count)
+{
+    struct nv_stream *stream = arg;
+    for (uint64_t i = first; i < first + count; i++) {
+        nave_future *owner = owner_of(stream, i);
+        leave(stream, i);
+        owner->drained = true;
+        nv_future_drop(owner, 0, 1);
+        nv_future_check(owner);
+    }
+}
+
+void nv_stream_drain(struct nv_stream *stream)
+{
+    nave_future *carrier = stream->carrier;
+    for (struct nv_stream *other = carrier->view->streams; other != NULL; other = other->next)
+        if (other == stream) {
+            stream_end(carrier->view, stream);
+            break;
+        }
+    carrier->drained = true;
+    nv_sched_cancel(carrier->hub->sched, carrier->job, not_begun, stream);
 }
 
 int nv_stream_take(struct nv_stream *stream, int source, const struct nv_item *item)

@@ -32,6 +32,9 @@ int nv_stream_take(struct nv_stream *stream, int source, const struct nv_item *i
 int nv_stream_cancel(nave_future *future);
 void nv_stream_free(nave_future *future);
 
+/* What has not been sent is not to be run any more. */
+void nv_stream_drain(struct nv_stream *stream);
+
 /* No more tasks will come: the view's streams end when theirs are finished. */
 void nv_streams_end(nave_view *view);
 

@@ -7,6 +7,9 @@
 static int outcome(nave_future *future)
 {
     struct nv_error *error = &future->hub->ctx->error;
+    if (future->drained)
+        return nv_error_note(error, NAVE_EDRAINED, "%s%s%s", future->hub->drained_by,
+                             future->hub->drained ? ": " : "", nave_digest(future));
     if (future->ledger.failed > 0)
         return nv_error_note(error, NAVE_ETASK, "%s", nave_digest(future));
     if (future->source_code < 0)
