@@ -6,7 +6,13 @@
 #include <stdint.h>
 
 /* The exit status of all programs. */
-enum { CLI_OK = 0, CLI_FAILURE = 1, CLI_USAGE = 2 };
+enum {
+    CLI_OK = 0,
+    CLI_FAILURE = 1,
+    CLI_USAGE = 2,
+    CLI_AGAIN =
+        99 /* stopped before its job was, with work left; Grid Engine runs such jobs again */
+};
 
 /* "PROGRAM: message", one line on stderr in one write; a newline is added. */
 __attribute__((format(printf, 2, 3))) void cli_error(const char *program, const char *format, ...);

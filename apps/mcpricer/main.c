@@ -81,7 +81,7 @@ static int hub(nave *ctx, void *arg)
         status = hand_out(&r->options, &result);
     } else {
         cli_error(PROGRAM, "%s", rc == NAVE_ENOMEM ? nave_strerror(rc) : nave_error(ctx));
-        status = CLI_FAILURE;
+        status = rc == NAVE_EDRAINED ? CLI_AGAIN : CLI_FAILURE;
     }
     free(result.cells);
     return status;
@@ -105,7 +105,7 @@ static void show_progress(void *arg, const nave_counts *counts)
 
 static int run_farm(run *r)
 {
-    nave_options options = {.kernels = mc_kernels, .kernel_count = MC_KERNELS};
+    nave_options options = {.kernels = mc_kernels, .kernel_count = MC_KERNELS, .drain = 1};
     mc_pricer *pricer = mc_pricer_new(&r->options.problem, r->options.path);
     int status;
 

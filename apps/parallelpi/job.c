@@ -98,6 +98,7 @@ static int explain(const job *j, int code)
 
     snprintf(j->trouble->text, sizeof j->trouble->text, "%s",
              code == NAVE_ENOMEM ? nave_strerror(code) : nave_error(j->ctx));
+    j->trouble->drained = code == NAVE_EDRAINED;
     if (code != NAVE_ETASK)
         return -1;
     if (pi_scan_look(j->scanner, j->tape, whole, &sight, j->trouble) == 0 && sight.stop < whole.end)

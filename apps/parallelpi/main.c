@@ -27,7 +27,7 @@ typedef struct run {
 static int fail(const pi_trouble *trouble)
 {
     cli_error(PROGRAM, "%s", trouble->text);
-    return CLI_FAILURE;
+    return trouble->drained ? CLI_AGAIN : CLI_FAILURE;
 }
 
 static int fail_file(const char *name, int error)
@@ -70,15 +70,15 @@ static int hand_out(const pi_options *options, pi_result *result, const pi_tape 
 
 static int count_files(nave *ctx, run *r, char *const *names, size_t count)
 {
-    pi_trouble trouble = {""};
+    pi_trouble trouble = {.text = ""};
     pi_result result = {0};
     pi_tape *tape = pi_tape_new(names, count, &trouble);
-    int status = CLI_FAILURE;
+    int status;
 
     if (tape == NULL)
         return fail(&trouble);
     if (pi_job_run(ctx, r->scanner, tape, r->options.digits, &result, &trouble) < 0)
-        fail(&trouble);
+        status = fail(&trouble);
     else
         status = hand_out(&r->options, &result, tape);
     free(result.counts);
@@ -90,7 +90,7 @@ static int hub(nave *ctx, void *arg)
 {
     run *r = arg;
     pi_digits digits;
-    pi_trouble trouble = {""};
+    pi_trouble trouble = {.text = ""};
     int status = check_outputs(&r->options);
 
     if (status != CLI_OK)
@@ -128,7 +128,7 @@ static void show_progress(void *arg, const nave_counts *counts)
 
 static int run_farm(run *r)
 {
-    nave_options options = {.kernels = pi_kernels, .kernel_count = PI_KERNELS};
+    nave_options options = {.kernels = pi_kernels, .kernel_count = PI_KERNELS, .drain = 1};
 
     options.user = r->scanner;
     options.log = log_line;

@@ -14,6 +14,7 @@ enum { PI_TROUBLE_SIZE = 1024 };
 /* One line on what is wrong with the input: "FILE: why". */
 typedef struct pi_trouble {
     char text[PI_TROUBLE_SIZE];
+    int drained; /* 1: not run to the end, see nave_drain() */
 } pi_trouble;
 
 typedef struct pi_tape_file {
