@@ -98,7 +98,8 @@ typedef struct nave_task nave_task;
     X(NAVE_ELAUNCH, -17, "the ranks were started apart from each other")                           \
     X(NAVE_EMPI, -18, "MPI reported an error")                                                     \
     X(NAVE_EWIRE, -19, "a damaged or foreign frame arrived")                                       \
-    X(NAVE_EDRAINED, -21, "the farm was drained before all tasks were run")
+    X(NAVE_EDRAINED, -21, "the farm was drained before all tasks were run")                        \
+    X(NAVE_ECRASH, -22, "the process that ran the task ended")
 
 #define NAVE_ERROR_VALUE(name, value, text) name = value,
 enum nave_error_code { NAVE_ERRORS(NAVE_ERROR_VALUE) };
@@ -176,7 +177,8 @@ NAVE_API void *nave_task_user(const nave_task *task);
  *
  * They are run last in, first out, so that a tree is searched depth first and takes little memory;
  * engines without work get the oldest ones of others.  NAVE_OK; NAVE_EKERNEL, this rank has no such
- * kernel; NAVE_ENOMEM; NAVE_ESIZE, the input is too large; NAVE_ETYPE, not in this reduction. */
+ * kernel; NAVE_ENOMEM; NAVE_ESIZE, the input is too large; NAVE_ETYPE, not in this reduction;
+ * NAVE_ESTATE, not in a guard. */
 NAVE_API int nave_spawn(nave_task *task, const char *kernel, const void *in, size_t in_size);
 
 /* 1 when nobody wants the result any more: the future was cancelled or freed.  Looks for news, so
@@ -189,7 +191,7 @@ NAVE_API int nave_cancelled(nave_task *task);
 NAVE_API void *nave_object(nave_task *task, const char *name, size_t *size);
 
 /* Makes or replaces an object on this engine by a copy of `data`; drops one.  NAVE_OK,
- * NAVE_EINVAL (name empty or over 127 bytes), NAVE_ENOMEM, NAVE_EOBJECT. */
+ * NAVE_EINVAL (name empty or over 127 bytes), NAVE_ENOMEM, NAVE_EOBJECT, NAVE_ESTATE (in a guard). */
 NAVE_API int nave_object_set(nave_task *task, const char *name, const void *data, size_t size);
 NAVE_API int nave_object_drop(nave_task *task, const char *name);
 
@@ -357,13 +359,34 @@ typedef struct nave_policy {
                      *   out_size as make 64 MiB, but two for each engine at least */
     int discard;    /* nave_map_from(): results are dropped as they come; of failures what
                      *   nave_failed() and nave_digest() say is kept */
-    int retries;    /* how often a task that fails is run again (up to 32767): on another engine if
+    int retries;    /* how often a task that fails is run again (up to 2047): on another engine if
                      *   one may, on the same for a direct view or a static policy, a reduction or
                      *   spawned tasks.  What a failing attempt has spawned is dropped.  With a
                      *   source the inputs of tasks under way are kept on the hub */
     size_t max_failures; /* so many failed tasks cancel the rest of their call, which then ends as
                           *   NAVE_ETASK; 0: none do */
+    int guard;           /* 1: kernels run in a guard, see below; so they do with the next four */
+    double time_limit;   /* seconds that a task may run, then it is ended; 0: any */
+    size_t memory_limit; /* bytes that a task may use in addition to what the engine has; 0: any */
+    int capture;         /* 1: what a task writes to stdout and stderr is kept with its record */
+    int crash_limit;     /* a task that has ended its guard so often (up to 15) is not run again,
+                          *   whatever `retries` says; 0: as `retries` says */
 } nave_policy;
+
+/* The guard.  Kernels run in a child process of the engine's, forked before it is needed and again
+ * after it has died, so that a kernel that crashes, calls exit() or abort(), runs for ever or eats
+ * memory fails its task and nothing else: with NAVE_ECRASH (the message has the signal or the exit
+ * status) or NAVE_ETIMEDOUT, and the last lines that it wrote to stderr.  Cancelling ends the task at
+ * once.  Inputs and results go through shared memory, many short tasks at a time.
+ *
+ * The child is a copy of the engine as it was when it was forked.  It makes no MPI calls: a kernel in
+ * a guard must not either.  It sees objects as they are when its tasks are handed over, but may only
+ * read them; what it changes in other memory is seen by later tasks of the same child and by nobody
+ * else.  nave_spawn(), nave_object_set() and nave_object_drop() give NAVE_ESTATE there.  Programs that
+ * it starts end with it.  Its stderr is passed on to the engine's.
+ *
+ * A limit of memory counts address space, as setrlimit(RLIMIT_AS) does: past it malloc() gives NULL.
+ */
 
 /* A balanced view: each task goes to whichever engine is free and has the kernel.  policy may be
  * NULL. */
@@ -480,6 +503,9 @@ typedef struct nave_record {
     double submitted, started, ended;
     const void *data; /* the result; NULL where there is none */
     size_t size;
+    const char *output; /* with nave_policy.capture: what the last attempt wrote, in order, cut at
+                         *   16 KiB; "" otherwise.  Valid as `data` is */
+    size_t output_size; /* without the zero byte behind it */
 } nave_record;
 
 /* The next result in order of arrival, failed and cancelled tasks included.  NAVE_END when all have

@@ -26,6 +26,7 @@ static void *serve(void *arg)
     while (rc == NAVE_OK) {
         bool worked;
         rc = nv_engine_turn(beside->engine, &worked);
+        beside->idle.until = nv_engine_due(beside->engine);
         if (rc == NAVE_OK)
             nv_idle(&beside->idle, worked);
     }
@@ -59,12 +60,13 @@ int nv_beside_start(const struct nv_engine_spec *spec, struct nv_bells *bells,
     own.mpi = MPI_COMM_NULL;
     own.comm = beside->comm;
     own.error = &beside->error;
-    if (rc == NAVE_OK)
-        rc = nv_engine_new(&own, &beside->engine);
+    own.bell = NULL;
     if (bells != NULL && nv_bells_kind(bells) != NV_BELL_NONE) {
-        beside->idle.bell = nv_bells_at(bells, spec->rank, NV_BELL_THREAD);
+        own.bell = beside->idle.bell = nv_bells_at(bells, spec->rank, NV_BELL_THREAD);
         beside->idle.all_ring = true;
     }
+    if (rc == NAVE_OK)
+        rc = nv_engine_new(&own, &beside->engine);
     if (rc == NAVE_OK && start_thread(beside) != 0)
         rc = NAVE_ENOMEM;
     beside->started = rc == NAVE_OK;

@@ -47,6 +47,7 @@ void nv_engine_free(struct nv_engine *engine)
     nv_objects_release(&engine->objects);
     nv_pool_release(&engine->pool);
     nv_buffers_release(&engine->buffers);
+    nv_guarded_free(engine->guarded);
     nv_rng_free(engine->rng);
     free(engine->room[0]);
     free(engine->room[1]);
@@ -155,7 +156,7 @@ static int cancel(struct nv_engine *engine, int source, const struct nv_control 
 static uint64_t not_started(const struct nv_engine *engine, const struct lot *lot)
 {
     bool begun = lot == engine->first && (engine->inside || engine->open);
-    return nv_work_index(lot) + begun;
+    return nv_work_index(lot) + begun + (lot == engine->first ? nv_guarded_begun(engine) : 0);
 }
 
 /* The link to the lot of which the row is the end. */
@@ -319,7 +320,7 @@ static int say_ready(struct nv_engine *engine)
 {
     struct nv_control control = {.job = engine->preparing, .engine = engine->spec.rank};
     int rc;
-    if (engine->preparing == 0 || engine->ready || engine->open)
+    if (engine->preparing == 0 || engine->ready || engine->open || nv_guarded_begun(engine) > 0)
         return NAVE_OK;
     rc = nv_answers_post(&engine->answers);
     if (rc != NAVE_OK || nv_comm_pending(engine->spec.comm) > 0)
@@ -343,6 +344,11 @@ int nv_engine_holds(struct nv_engine *engine, const char *name, bool holds)
     if (rc == NAVE_OK)
         rc = nv_answers_list(&engine->answers, NV_HOLDS, &control, list);
     return rc == NAVE_OK ? nv_answers_to(&engine->answers, to) : rc;
+}
+
+double nv_engine_due(const struct nv_engine *engine)
+{
+    return nv_guarded_due(engine);
 }
 
 bool nv_engine_waits_for_sends(const struct nv_engine *engine)

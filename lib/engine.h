@@ -22,8 +22,10 @@ struct nv_engine_spec {
     const nave_op *ops;
     size_t op_count;
     void *user;
-    double patience; /* seconds that a result waits for others at most, about */
-    double origin;   /* of the context's clock, on nv_clock() */
+    double patience;      /* seconds that a result waits for others at most, about */
+    double origin;        /* of the context's clock, on nv_clock() */
+    struct nv_bell *bell; /* of the engine, NULL: none */
+    bool crowded;         /* more ranks here than cores */
     struct nv_error *error;
 };
 
@@ -47,6 +49,9 @@ void **nv_engine_rng(struct nv_engine *engine);
 
 /* For the kernel that runs: an object of this name is there now, or is no more. */
 int nv_engine_holds(struct nv_engine *engine, const char *name, bool holds);
+
+/* When the next turn is due though nothing rings, by nv_clock(); 0: never. */
+double nv_engine_due(const struct nv_engine *engine);
 
 /* Whether something is to happen that rings no bell: a transfer moves, or frames go out before a
  * reduction. */

@@ -80,7 +80,7 @@ size_t nv_frame_results_size(const struct nv_results *results)
 
 size_t nv_frame_result_size(const struct nv_result *result)
 {
-    return item_size(sizeof *result, result->message_size,
+    return item_size(sizeof *result, nv_frame_text_size(result),
                      result->flags & NV_BULK ? 0 : (size_t)result->size);
 }
 
@@ -107,10 +107,10 @@ bool nv_frame_add_results(struct nv_frame *frame, const struct nv_results *resul
     return add(frame, NV_RESULTS, results, sizeof *results, parts, 2);
 }
 
-bool nv_frame_add_result(struct nv_frame *frame, const struct nv_result *result,
-                         const char *message, const void *data)
+bool nv_frame_add_result(struct nv_frame *frame, const struct nv_result *result, const char *text,
+                         const void *data)
 {
-    struct part parts[2] = {{message, result->message_size}, {data, 0}};
+    struct part parts[2] = {{text, nv_frame_text_size(result)}, {data, 0}};
     if (!(result->flags & NV_BULK))
         parts[1].size = result->size;
     return add(frame, NV_RESULT, result, sizeof *result, parts, 2);
@@ -268,12 +268,13 @@ static void decode_result(struct cursor *cursor, struct nv_item *item)
 {
     struct nv_result *result = &item->result;
     take_fixed(cursor, result, sizeof *result);
-    if (!cursor->ok || result->message_size > NV_MESSAGE_MAX || result->size > SIZE_MAX) {
+    if (!cursor->ok || result->message_size > NV_MESSAGE_MAX ||
+        result->output_size > NV_OUTPUT_MAX || result->size > SIZE_MAX) {
         cursor->ok = false;
         return;
     }
     item->data_size = (size_t)result->size;
-    item->extra = take(cursor, result->message_size);
+    item->extra = take(cursor, nv_frame_text_size(result));
     if (!(result->flags & NV_BULK))
         item->data = take(cursor, item->data_size);
 }

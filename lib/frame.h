@@ -21,6 +21,7 @@ enum {
     NV_RUN_INLINE_MAX = 32 * 1024, /* the inputs of one run likewise */
     NV_MORE_MAX = 65535,           /* tasks of a short item */
     NV_MESSAGE_MAX = 1024,         /* bytes of a failure's message */
+    NV_OUTPUT_MAX = 16 * 1024,     /* bytes of what a task wrote */
     NV_EXTRA_MAX = 16 * 1024,      /* bytes of a run's extra part */
 };
 
@@ -54,8 +55,10 @@ enum nv_item_flag {
     NV_CHILD = 16,     /* spawned tasks: `root` is the index that they go by */
     NV_CHILDLESS = 32, /* may not spawn */
     NV_SINGLES = 128,  /* each task is the only one of its future */
-    NV_BLOCKS = 256, /* run: sums of whole blocks come home; result: one, `index` its first task */
-    NV_STRAY = 64    /* result: a spawned task failed, and nobody waits for its answer */
+    NV_BLOCKS = 256,  /* run: sums of whole blocks come home; result: one, `index` its first task */
+    NV_GUARDED = 512, /* runs in a guard; */
+    NV_CAPTURE = 1024, /*   what it writes is kept */
+    NV_STRAY = 64      /* result: a spawned task failed, and nobody waits for its answer */
 };
 
 struct nv_run {
@@ -66,6 +69,8 @@ struct nv_run {
     uint64_t parent, root; /* the job whose fold and fate it shares: the same unless NV_CHILD */
     uint32_t retries;      /* how often what fails is run again, by the hub or (see work.h) here */
     uint32_t unused;
+    double seconds; /* in a guard: that a task may run, bytes that it may use more; 0: any */
+    uint64_t bytes;
 };
 
 struct nv_results {
@@ -84,8 +89,16 @@ struct nv_result {
     uint64_t size;
     double started, ended;
     uint32_t flags;
-    int32_t engine; /* that ran it */
+    int32_t engine;       /* that ran it */
+    uint32_t output_size; /* what it wrote, behind the message */
+    uint32_t unused;
 };
+
+/* Bytes of the message and what the task wrote, in a row. */
+static inline size_t nv_frame_text_size(const struct nv_result *result)
+{
+    return (size_t)result->message_size + result->output_size;
+}
 
 struct nv_control {
     uint64_t job, first, count; /* first, count: of a row of tasks */
@@ -134,8 +147,8 @@ bool nv_frame_add_run(struct nv_frame *frame, enum nv_item_kind kind, const stru
                       const void *extra, const void *data);
 bool nv_frame_add_results(struct nv_frame *frame, const struct nv_results *results,
                           const uint32_t *nanoseconds, const void *data);
-bool nv_frame_add_result(struct nv_frame *frame, const struct nv_result *result,
-                         const char *message, const void *data);
+bool nv_frame_add_result(struct nv_frame *frame, const struct nv_result *result, const char *text,
+                         const void *data);
 bool nv_frame_add_control(struct nv_frame *frame, enum nv_item_kind kind,
                           const struct nv_control *control, const int32_t *list);
 

@@ -22,7 +22,8 @@ enum {
 static bool goes_to_groups(const struct nv_future_spec *spec)
 {
     const nave_view *view = spec->view;
-    return view->hub->ctx->leaders != NULL && !view->direct && !spec->each && spec->block == 0 &&
+    return view->hub->ctx->leaders != NULL && !view->direct && !view->policy.capture &&
+           !spec->each && spec->block == 0 &&
            (view->placing == NV_TUNED || view->placing == NV_FIFO) && view->policy.chunk == 0 &&
            view->policy.window == 0 && spec->input.size <= NV_INLINE_MAX &&
            spec->output.size <= NV_INLINE_MAX;
@@ -102,6 +103,7 @@ static void future_release(nave_future *future)
     free(future->order);
     free(future->costs);
     nv_kept_release(&future->kept);
+    nv_kept_release(&future->outputs);
     free(future);
 }
 
@@ -231,6 +233,8 @@ static nave_future *future_new(const struct nv_future_spec *spec, uint32_t kerne
     future->output = spec->output;
     future->kernel = kernel;
     future->flags = spec->flags;
+    if (kernel >= NV_KERNEL_OWN && spec->view->policy.guard)
+        future->flags |= NV_GUARDED | (spec->view->policy.capture ? NV_CAPTURE : 0);
     future->blocking = spec->blocking;
     future->count = spec->count;
     future->open = spec->input.kind == NV_IN_SOURCE || spec->input.kind == NV_IN_STREAM;

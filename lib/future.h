@@ -76,14 +76,16 @@ struct nave_future {
     uint32_t kernel, flags;
     void *extra;
     size_t extra_size;
-    uint64_t count;      /* tasks; of a source: drawn so far */
-    bool open;           /* the source may have more */
-    int source_code;     /* what it ended with, when negative */
-    uint64_t limit;      /* tasks that may be drawn so far */
-    uint32_t retries;    /* see nave_policy */
-    struct nv_kept kept; /* with retries: what a source gave, for tasks that are not finished */
-    size_t receiving;    /* transfers of results under way */
-    size_t sending;      /* transfers of inputs under way */
+    uint64_t count;         /* tasks; of a source: drawn so far */
+    bool open;              /* the source may have more */
+    int source_code;        /* what it ended with, when negative */
+    uint64_t limit;         /* tasks that may be drawn so far */
+    uint32_t retries;       /* see nave_policy */
+    struct nv_kept kept;    /* with retries: what a source gave, for tasks that are not finished */
+    struct nv_kept outputs; /* what tasks wrote */
+    uint64_t read_last;     /* by nave_next(): one more than its number; 0: none */
+    size_t receiving;       /* transfers of results under way */
+    size_t sending;         /* transfers of inputs under way */
     bool cancelled, complete, orphan, blocking;
     bool drained; /* some of its tasks were not begun, see nave_drain() */
     double submitted;

@@ -430,6 +430,9 @@ static int settle_single(nave_future *future, int source, const struct nv_item *
     if (result->flags & NV_STRAY)
         return take_stray(future, item);
     ran_on(future, result->engine);
+    if (result->output_size > 0)
+        nv_kept_put(&future->outputs, result->index,
+                    (const char *)item->extra + result->message_size, result->output_size);
     if (result->code != 0 && future->parent != NULL) {
         finish(future, result->index, NAVE_SUCCEEDED);
         return take_stray(future, item);
@@ -459,9 +462,12 @@ static int take_single(nave_future *future, int source, const struct nv_item *it
 /* Where tasks are folded engines see to it themselves, and where they have spawned as well. */
 static bool may_retry(const nave_future *future, const struct nv_result *result)
 {
+    unsigned limit = (unsigned)future->view->policy.crash_limit;
     return result->code != 0 && !(result->flags & NV_STRAY) && !future->cancelled &&
            !future->orphan && future->fold == NULL && future->parent == NULL &&
-           nv_ledger_retried(&future->ledger, result->index) < future->retries;
+           nv_ledger_retried(&future->ledger, result->index) < future->retries &&
+           !(result->code == NAVE_ECRASH && limit > 0 &&
+             nv_ledger_crashes(&future->ledger, result->index) + 1 >= limit);
 }
 
 /* A task that may not begin again has not failed: it was not run to its end. */
@@ -481,7 +487,7 @@ bool nv_future_retry(nave_future *future, int source, const struct nv_result *re
     }
     if (!nv_sched_again(future->hub->sched, source, future->job, at, 1))
         return false;
-    nv_ledger_retry(&future->ledger, result->index);
+    nv_ledger_retry(&future->ledger, result->index, result->code == NAVE_ECRASH);
     future->hub->placing = true;
     return true;
 }

@@ -459,6 +459,7 @@ int nv_hub_wait(struct nv_hub *hub, bool (*ready)(void *arg), void *arg, double 
     hub->awaited = ready;
     hub->awaited_arg = arg;
     while (!ready(arg)) {
+        double due;
         bool worked;
         rc = nv_hub_turn(hub, &worked);
         if (rc != NAVE_OK || ready(arg))
@@ -472,6 +473,9 @@ int nv_hub_wait(struct nv_hub *hub, bool (*ready)(void *arg), void *arg, double 
         hub->idle.posted = nv_comm_pending(hub->ctx->comm) > 0;
         hub->idle.crowded =
             hub->ctx->crowded || (hub->ctx->shares_core && nv_sched_load(hub->sched, 0) > 0);
+        due = hub->ctx->engine != NULL ? nv_engine_due(hub->ctx->engine) : 0;
+        if (due > 0 && (hub->idle.until == 0 || hub->idle.until > due))
+            hub->idle.until = due;
         if (seconds >= 0 && (hub->idle.until == 0 || hub->idle.until > until))
             hub->idle.until = until;
         nv_idle(&hub->idle, worked);

@@ -47,12 +47,13 @@ bool nv_kept_put(struct nv_kept *kept, uint64_t index, const void *data, size_t 
     struct nv_kept_input *input;
     if (kept->count == kept->room && !grow(kept))
         return false;
-    input = aligned_alloc(16, (sizeof *input + size + 15) / 16 * 16);
+    input = aligned_alloc(16, (sizeof *input + size + 16) / 16 * 16);
     if (input == NULL)
         return false;
     *input = (struct nv_kept_input){.index = index, .size = size};
     if (size > 0)
         memcpy(input->data, data, size);
+    input->data[size] = 0;
     input->next = kept->heads[index & (kept->room - 1)];
     kept->heads[index & (kept->room - 1)] = input;
     kept->count++;

@@ -19,7 +19,7 @@ struct nv_kept {
     size_t room, count;
 };
 
-/* Keeps a copy.  False: out of memory. */
+/* Keeps a copy, with a zero byte behind it.  False: out of memory. */
 bool nv_kept_put(struct nv_kept *kept, uint64_t index, const void *data, size_t size);
 
 /* What is kept under that number, aligned to 16 bytes; NULL: nothing. */

@@ -270,13 +270,14 @@ void nv_ledger_finish(struct nv_ledger *ledger, uint64_t index, enum nave_task_s
         mark_read(ledger, index);
 }
 
-void nv_ledger_retry(struct nv_ledger *ledger, uint64_t index)
+void nv_ledger_retry(struct nv_ledger *ledger, uint64_t index, bool crashed)
 {
     struct nv_page *page = page_of(ledger, index);
     struct nv_entry *entry = nv_ledger_look(ledger, index);
     assert(entry != NULL && page->states[index % NV_PAGE] == NAVE_RUNNING);
     page->states[index % NV_PAGE] = NAVE_WAITING;
     entry->retried++;
+    entry->crashes += crashed && entry->crashes < NV_CRASHES_MAX;
     entry->started = entry->ended = 0;
 }
 
@@ -286,12 +287,19 @@ unsigned nv_ledger_retried(const struct nv_ledger *ledger, uint64_t index)
     return entry != NULL ? entry->retried : 0;
 }
 
+unsigned nv_ledger_crashes(const struct nv_ledger *ledger, uint64_t index)
+{
+    const struct nv_entry *entry = nv_ledger_look(ledger, index);
+    return entry != NULL ? entry->crashes : 0;
+}
+
 /* -------------------------------------------------------------------------------------- reading */
 
 void nv_ledger_record(const struct nv_ledger *ledger, uint64_t index, nave_record *record)
 {
     const struct nv_entry *entry = nv_ledger_look(ledger, index);
-    *record = (nave_record){.index = (size_t)index, .engine = -1, .message = "", .host = ""};
+    *record = (nave_record){
+        .index = (size_t)index, .engine = -1, .message = "", .host = "", .output = ""};
     record->state = nv_ledger_state(ledger, index);
     if (entry == NULL)
         return;

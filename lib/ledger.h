@@ -23,11 +23,12 @@ struct nv_entry {
     uint64_t next; /* in order of arrival */
     int32_t engine;
     uint32_t failure : 16; /* number of its message, of a failed task */
-    uint32_t retried : 15; /* times that it was to be run again */
+    uint32_t retried : 11; /* times that it was to be run again */
+    uint32_t crashes : 4;  /* of those: because the process that ran it ended */
     uint32_t owned : 1;    /* `data` is to be freed */
 };
 
-enum { NV_RETRIES_MAX = 32767 };
+enum { NV_RETRIES_MAX = 2047, NV_CRASHES_MAX = 15 };
 
 struct nv_page;
 
@@ -93,9 +94,10 @@ bool nv_ledger_was_read(const struct nv_ledger *ledger, uint64_t index);
 void nv_ledger_finish(struct nv_ledger *ledger, uint64_t index, enum nave_task_state state,
                       bool keep);
 
-/* The task waits again.  nv_ledger_retried(): how often it did. */
-void nv_ledger_retry(struct nv_ledger *ledger, uint64_t index);
+/* The task waits again, after a crash perhaps.  How often it did, and how often after one. */
+void nv_ledger_retry(struct nv_ledger *ledger, uint64_t index, bool crashed);
 unsigned nv_ledger_retried(const struct nv_ledger *ledger, uint64_t index);
+unsigned nv_ledger_crashes(const struct nv_ledger *ledger, uint64_t index);
 
 /* Neighbouring tasks that succeeded on one engine, one after the other, with results of one size.
  */

@@ -250,6 +250,9 @@ static int make_parts(nave *ctx, int *everywhere)
         ctx->crowded = nv_bells_near(ctx->bells) > sysconf(_SC_NPROCESSORS_ONLN);
     if (rc == NAVE_OK)
         rc = open_comm(ctx);
+    if (rc == NAVE_OK && nv_bells_kind(ctx->bells) != NV_BELL_NONE)
+        spec.bell = nv_bells_at(ctx->bells, ctx->rank, NV_BELL_LOOP);
+    spec.crowded = ctx->crowded;
     spec.comm = ctx->comm;
     spec.origin = ctx->origin;
     if (rc == NAVE_OK && ctx->rank == 0)
@@ -374,6 +377,7 @@ static int turn(nave *ctx, struct nv_idle *idle, bool *worked)
         rc = nv_engine_turn(ctx->engine, worked);
         idle->moving = nv_engine_waits_for_sends(ctx->engine);
         idle->posted = nv_comm_pending(ctx->comm) > 0;
+        idle->until = nv_engine_due(ctx->engine);
         return rc;
     }
     rc = nv_subhub_turn(ctx->subhub, worked);

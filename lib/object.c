@@ -69,6 +69,7 @@ static int make_room(struct nv_objects *objects, const char *name, struct nv_obj
         objects->first = object;
     }
     free_data(object);
+    objects->version++;
     *out = object;
     return NAVE_OK;
 }
@@ -119,6 +120,7 @@ int nv_objects_drop(struct nv_objects *objects, const char *name)
     if (object == NULL)
         return NAVE_EOBJECT;
     *link = object->next;
+    objects->version++;
     free_data(object);
     free(object);
     return NAVE_OK;

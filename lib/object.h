@@ -13,6 +13,7 @@
 
 struct nv_objects {
     struct nv_object *first;
+    uint64_t version; /* goes up when one is made, replaced or dropped, or may have been changed */
 };
 
 /* The object's bytes and size, or NULL. */

@@ -139,7 +139,7 @@ static struct nv_item cut(const struct nv_item *item, uint64_t from, uint64_t co
 static void keep(struct nv_errand *errand, struct nv_tree *tree, const struct nv_item *item)
 {
     bool bulk = item->kind == NV_RESULT && item->result.flags & NV_BULK;
-    size_t extra = item->kind == NV_RESULT    ? item->result.message_size
+    size_t extra = item->kind == NV_RESULT    ? nv_frame_text_size(&item->result)
                    : item->kind == NV_RESULTS ? sizeof *item->nanoseconds
                                               : 0;
     size_t size = item->kind == NV_DROPPED || bulk ? 0 : item->data_size;

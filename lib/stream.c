@@ -169,6 +169,7 @@ void nv_stream_free(nave_future *future)
 {
     struct nv_hub *hub = future->hub;
     nv_future_unlink(future);
+    nv_kept_release(&future->outputs);
     nv_ledger_release(&future->ledger);
     future->next = hub->spare;
     hub->spare = future;

@@ -78,6 +78,7 @@ static int send_run(nave_future *future, int engine, struct nv_run *run, const v
 
 static struct nv_run run_of(const nave_future *future, uint64_t first, uint64_t count)
 {
+    const nave_policy *policy = &future->view->policy;
     return (struct nv_run){.job = future->job,
                            .first = first,
                            .count = (uint32_t)count,
@@ -89,7 +90,9 @@ static struct nv_run run_of(const nave_future *future, uint64_t first, uint64_t 
                            .extra_size = (uint32_t)future->extra_size,
                            .parent = future->parent != NULL ? future->parent->job : future->job,
                            .root = future->root,
-                           .retries = future->retries};
+                           .retries = future->retries,
+                           .seconds = policy->time_limit,
+                           .bytes = policy->memory_limit};
 }
 
 static void keep_unfolded(const nave_future *future, struct nv_run *run)

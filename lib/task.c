@@ -62,16 +62,20 @@ void *nave_task_user(const nave_task *task)
 
 int nave_spawn(nave_task *task, const char *kernel, const void *in, size_t in_size)
 {
+    if (task->guarded)
+        return NAVE_ESTATE;
     return nv_engine_spawn(task->engine, kernel, in, in_size);
 }
 
 int nave_cancelled(nave_task *task)
 {
-    return nv_engine_cancelled(task->engine);
+    return task->guarded ? 0 : nv_engine_cancelled(task->engine);
 }
 
 void *nave_object(nave_task *task, const char *name, size_t *size)
 {
+    if (!task->guarded)
+        task->objects->version++; /* the kernel may change it */
     return nv_objects_find(task->objects, name, size);
 }
 
@@ -89,7 +93,9 @@ static int set_object(nave_task *task, const char *name, void *data, size_t size
 
 int nave_object_set(nave_task *task, const char *name, const void *data, size_t size)
 {
-    void *copy = size > 0 ? malloc(size) : NULL;
+    void *copy = size > 0 && !task->guarded ? malloc(size) : NULL;
+    if (task->guarded)
+        return NAVE_ESTATE;
     if (size > 0 && copy == NULL)
         return NAVE_ENOMEM;
     if (size > 0)
@@ -99,7 +105,7 @@ int nave_object_set(nave_task *task, const char *name, const void *data, size_t 
 
 int nave_object_drop(nave_task *task, const char *name)
 {
-    int rc = nv_objects_drop(task->objects, name);
+    int rc = task->guarded ? NAVE_ESTATE : nv_objects_drop(task->objects, name);
     return rc == NAVE_OK ? nv_engine_holds(task->engine, name, false) : rc;
 }
 

@@ -15,6 +15,7 @@ struct nv_engine;
 
 struct nave_task {
     struct nv_engine *engine;
+    bool guarded; /* it runs in a guard, where there is no farm to talk to */
     struct nv_objects *objects;
     const char *object; /* the name that the library's own kernels work on */
     void **input;       /* where the input's memory may be taken from; NULL inside: not to be had */

@@ -3,6 +3,7 @@
 #include "ledger.h"
 #include "stream.h"
 
+#include <float.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -64,6 +65,11 @@ static int check_policy(nave *ctx, const nave_policy *policy, enum nv_placing *p
     if (policy->retries < 0 || policy->retries > NV_RETRIES_MAX)
         return nv_error_set(&ctx->error, NAVE_EINVAL, "%d retries; there may be 0 to %d",
                             policy->retries, NV_RETRIES_MAX);
+    if (policy->crash_limit < 0 || policy->crash_limit > NV_CRASHES_MAX)
+        return nv_error_set(&ctx->error, NAVE_EINVAL, "a crash limit of %d; it may be 0 to %d",
+                            policy->crash_limit, NV_CRASHES_MAX);
+    if (!(policy->time_limit >= 0 && policy->time_limit <= DBL_MAX))
+        return nv_error_set(&ctx->error, NAVE_EINVAL, "a time limit of %g s", policy->time_limit);
     if ((policy->costs != NULL) != (policy->cost_count > 0))
         return nv_error_set(&ctx->error, NAVE_EINVAL, "%zu cost hints at %s", policy->cost_count,
                             policy->costs != NULL ? "an address" : "NULL");
@@ -88,6 +94,9 @@ static int view_new(nave *ctx, const int *engines, size_t n, bool direct, const 
     *view = (nave_view){.hub = ctx->hub, .users = 1, .direct = direct, .all = n == 0};
     if (policy != NULL)
         view->policy = *policy;
+    view->policy.guard = view->policy.guard || view->policy.time_limit > 0 ||
+                         view->policy.memory_limit > 0 || view->policy.capture ||
+                         view->policy.crash_limit > 0;
     view->policy.engines = NULL; /* the caller's list; the view has its own */
     view->policy.policy = view->policy.near = NULL;
     view->placing = placing;

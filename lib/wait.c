@@ -220,6 +220,8 @@ int nave_result(nave_future *future, size_t i, const void **data, size_t *size)
 
 static void fill_record(const nave_future *future, nave_record *record)
 {
+    const char *output = nv_kept_get(&future->outputs, record->index, &record->output_size);
+    record->output = output != NULL ? output : "";
     if (record->submitted == 0)
         record->submitted = future->submitted;
     if (record->engine >= 0)
@@ -249,8 +251,11 @@ int nave_next(nave_future *future, double seconds, nave_record *record)
         return nv_error_note(&future->hub->ctx->error, rc, "no result within %g s", seconds);
     if (rc != NAVE_OK)
         return rc;
+    if (future->read_last > 0)
+        nv_kept_drop(&future->outputs, future->read_last - 1);
     if (!nv_ledger_next(&future->ledger, record))
         return NAVE_END;
+    future->read_last = record->index + 1;
     fill_record(future, record);
     nv_future_allow(future);
     return NAVE_OK;

@@ -84,21 +84,28 @@ static int send_large(struct nv_engine *engine, nave_task *task)
     return send_bytes(engine, task->data, task->size, memory, kept);
 }
 
-/* A result that is alone in its item: failed, large, or not of the size asked for. */
-int nv_work_answer(struct nv_engine *engine, nave_task *task, uint32_t flags, double started)
+/* `text`: the message, and what the task wrote behind it. */
+static int answer_with(struct nv_engine *engine, nave_task *task, uint32_t flags, double started,
+                       const char *text, size_t output_size)
 {
     bool large = task->size > NV_INLINE_MAX;
     struct nv_result result = {.job = task->job,
                                .index = task->index,
                                .code = task->code,
                                .message_size = (uint32_t)task->message_size,
+                               .output_size = (uint32_t)output_size,
                                .size = task->size,
                                .started = started,
                                .ended = engine->now,
                                .engine = engine->spec.rank,
                                .flags = flags | (large ? NV_BULK : 0)};
-    int rc = nv_answers_result(&engine->answers, &result, task->message, task->data);
+    int rc = nv_answers_result(&engine->answers, &result, text, task->data);
     return rc == NAVE_OK && large ? send_large(engine, task) : rc;
+}
+
+int nv_work_answer(struct nv_engine *engine, nave_task *task, uint32_t flags, double started)
+{
+    return answer_with(engine, task, flags, started, task->message, 0);
 }
 
 /* -------------------------------------------------------------------------------------- running */
@@ -121,6 +128,7 @@ void nv_work_settle(struct nv_engine *engine)
 void nv_work_begin(struct nv_engine *engine, struct lot *lot, nave_task *task)
 {
     task->engine = engine;
+    task->guarded = false;
     task->objects = &engine->objects;
     task->object = (const char *)lot->extra;
     task->input = &lot->large;
@@ -156,8 +164,8 @@ struct nv_partial *nv_work_partial(const struct nv_engine *engine, uint64_t job)
 }
 
 /* The partial of a folding run, made at its first task. */
-static struct nv_partial *partial_of(struct nv_engine *engine, const struct lot *lot,
-                                     nave_task *task)
+struct nv_partial *nv_work_partial_of(struct nv_engine *engine, const struct lot *lot,
+                                      nave_task *task)
 {
     struct nv_partial *partial = nv_work_partial(engine, lot->run.parent);
     bool accumulates = (engine->spec.kernels->flags[lot->run.kernel] & NAVE_ACCUMULATES) != 0;
@@ -237,7 +245,7 @@ void nv_work_insist(struct nv_engine *engine, struct lot *lot, nave_task *task, 
 void nv_work_fold(struct nv_engine *engine, struct lot *lot, nave_task *task, nave_kernel_fn *run,
                   const void *in, size_t in_size)
 {
-    struct nv_partial *partial = partial_of(engine, lot, task);
+    struct nv_partial *partial = nv_work_partial_of(engine, lot, task);
     const void *before = NULL;
     int code;
     if (partial == NULL)
@@ -263,8 +271,7 @@ void nv_work_fold(struct nv_engine *engine, struct lot *lot, nave_task *task, na
     task->size = 0;
 }
 
-/* By blocks: after the last task of one its sum goes home, before that task's answer. */
-static int send_block(struct nv_engine *engine, const struct lot *lot, const nave_task *task)
+int nv_work_send_block(struct nv_engine *engine, const struct lot *lot, const nave_task *task)
 {
     struct nv_partial *partial = nv_work_partial(engine, lot->run.parent);
     struct nv_result result = {.job = task->job,
@@ -326,7 +333,7 @@ static int call(struct nv_engine *engine, struct lot *lot, nave_task *task)
     } else if (lot->run.flags & NV_FOLD) {
         nv_work_fold(engine, lot, task, run, input_of(lot), in_size);
         if (lot->run.flags & NV_BLOCKS)
-            rc = send_block(engine, lot, task);
+            rc = nv_work_send_block(engine, lot, task);
     } else {
         rc = place_output(engine, lot, task);
         if (rc == NAVE_OK && task->code == 0 && lot->run.flags & (NV_CHILD | NV_CHILDLESS))
@@ -364,6 +371,14 @@ static int answer_in_row(struct nv_engine *engine, const struct lot *lot)
     return NAVE_OK;
 }
 
+static void task_done(struct nv_engine *engine, struct lot *lot)
+{
+    nave_task *task = &engine->task;
+    lot->at++;
+    free(task->output);
+    nv_buffers_give(&engine->buffers, task->room, task->out_size);
+}
+
 /* The first task of the lot and all that descends from it here are done: its answer. */
 static int finish_task(struct nv_engine *engine, struct lot *lot)
 {
@@ -381,9 +396,35 @@ static int finish_task(struct nv_engine *engine, struct lot *lot)
         rc = answer_in_row(engine, lot);
     else if (rc == NAVE_OK)
         rc = nv_work_answer(engine, task, 0, task->started);
-    lot->at++;
-    free(task->output);
-    nv_buffers_give(&engine->buffers, task->room, task->out_size);
+    task_done(engine, lot);
+    return rc;
+}
+
+static int answer_text(struct nv_engine *engine, const char *output, size_t output_size)
+{
+    nave_task *task = &engine->task;
+    char text[NV_MESSAGE_MAX + NV_OUTPUT_MAX];
+    memcpy(text, task->message, task->message_size);
+    memcpy(text + task->message_size, output, output_size);
+    return answer_with(engine, task, 0, task->started, text, output_size);
+}
+
+int nv_work_finish(struct nv_engine *engine, struct lot *lot, double ended, const char *output,
+                   size_t output_size)
+{
+    nave_task *task = &engine->task;
+    int rc = NAVE_OK;
+    void *nothing;
+    if (!goes_into_row(task, ended - task->started) || output_size > 0) {
+        rc = answer_text(engine, output, output_size);
+    } else {
+        if (lot->run.flags & NV_FOLD)
+            rc = nv_answers_room(&engine->answers, task->job, task->index, 0, task->started,
+                                 &nothing);
+        nv_answers_good(&engine->answers);
+        nv_answers_time(&engine->answers, task->started, ended);
+    }
+    task_done(engine, lot);
     return rc;
 }
 
@@ -420,10 +461,13 @@ static int drop(struct nv_engine *engine, struct lot *lot)
     return rc == NAVE_OK ? nv_answers_control(&engine->answers, NV_DROPPED, &control) : rc;
 }
 
-static bool may_run(const struct nv_engine *engine)
+static bool may_run(struct nv_engine *engine)
 {
-    return engine->first != NULL && !engine->first->arriving && !engine->holding &&
-           (engine->preparing == 0 || engine->open) && engine->bulk < BULK_MAX;
+    struct lot *lot = engine->first;
+    if (lot == NULL || lot->arriving || engine->holding || engine->bulk >= BULK_MAX ||
+        (engine->preparing != 0 && !engine->open && nv_guarded_begun(engine) == 0))
+        return false;
+    return !(lot->run.flags & NV_GUARDED) || nv_guarded_news(engine, lot);
 }
 
 static void lot_finish(struct nv_engine *engine)
@@ -448,6 +492,9 @@ static int step(struct nv_engine *engine)
         return nv_spawn_run(engine, lot);
     if (engine->open)
         rc = finish_task(engine, lot);
+    else if (lot->run.flags & NV_GUARDED &&
+             (nv_guarded_begun(engine) > 0 || !nv_work_cancelled(lot)))
+        rc = nv_guarded_step(engine, lot);
     else
         rc = nv_work_cancelled(lot) ? drop(engine, lot) : run_task(engine, lot);
     if (lot->at == lot->run.count)

@@ -11,6 +11,7 @@
 #include "answer.h"
 #include "buffer.h"
 #include "engine.h"
+#include "guarded.h"
 #include "object.h"
 #include "pool.h"
 #include "task.h"
@@ -60,7 +61,8 @@ struct nv_engine {
     bool ready;         /* NV_READY was said */
     bool closed;
     int status;
-    void *rng; /* of nave_rng(); NULL: nobody has asked yet */
+    struct nv_guarded *guarded; /* NULL: no task has asked for one */
+    void *rng;                  /* of nave_rng(); NULL: nobody has asked yet */
     nave_task task, child;
     struct nv_answers answers;
 };
@@ -95,8 +97,18 @@ void nv_work_insist(struct nv_engine *engine, struct lot *lot, nave_task *task, 
 void nv_work_fold(struct nv_engine *engine, struct lot *lot, nave_task *task, nave_kernel_fn *run,
                   const void *in, size_t in_size);
 
-/* What the engine holds of a job's fold; NULL: nothing. */
+/* What the engine holds of a job's fold; NULL: nothing.  The other makes it if need be; NULL: the
+ * task has failed. */
 struct nv_partial *nv_work_partial(const struct nv_engine *engine, uint64_t job);
+struct nv_partial *nv_work_partial_of(struct nv_engine *engine, const struct lot *lot,
+                                      nave_task *task);
+
+/* By blocks: after the last task of one its sum goes home, before that task's answer. */
+int nv_work_send_block(struct nv_engine *engine, const struct lot *lot, const nave_task *task);
+
+/* Answers the first task of the lot, which has run elsewhere until `ended`, with what it wrote. */
+int nv_work_finish(struct nv_engine *engine, struct lot *lot, double ended, const char *output,
+                   size_t output_size);
 
 /* A result that is alone in its item: failed, large, or not of the size asked for. */
 int nv_work_answer(struct nv_engine *engine, nave_task *task, uint32_t flags, double started);

@@ -174,7 +174,7 @@ static void retries_hub(nave *ctx)
     nave_view *view;
     nave_future *map;
     nave_counts counts;
-    NEED_OK(nave_balanced(ctx, &(nave_policy){.retries = 30000}, &view));
+    NEED_OK(nave_balanced(ctx, &(nave_policy){.retries = 2000}, &view));
     NEED_OK(nave_map_start(view, "fails", NULL, 0, NULL, 0, 100, &map));
     GIVES(NAVE_ETIMEDOUT, nave_wait(map, 0.05));
     NEED_OK(nave_drain(ctx));

@@ -332,7 +332,7 @@ static void fill_frame(void)
 {
     struct nv_run run = {.job = 1, .count = 3, .in_size = 5, .extra_size = 7};
     struct nv_results results = {.job = 1, .count = 3, .size = 9};
-    struct nv_result result = {.job = 1, .code = 2, .message_size = 3, .size = 20};
+    struct nv_result result = {.job = 1, .code = 2, .message_size = 3, .output_size = 40, .size = 20};
     struct nv_control control = {.job = 1, .list_size = 6};
     frame.size = 0;
     assert_true(nv_frame_add_run(&frame, NV_RUN, &run, bytes, bytes));
@@ -352,7 +352,7 @@ static size_t extra_size(const struct nv_item *item)
     if (item->kind == NV_RUN)
         return item->run.extra_size;
     if (item->kind == NV_RESULT)
-        return item->result.message_size;
+        return nv_frame_text_size(&item->result);
     return item->kind == NV_RESULTS ? 0 : item->control.list_size * sizeof(int32_t);
 }
 
@@ -469,6 +469,7 @@ static void inconsistent_items_are_refused(void **state)
     REFUSED(nv_results, size, uint64_t, ((uint64_t)1 << 62) + 4);
     assert_true(nv_frame_add_result(&frame, &(struct nv_result){.size = 8}, NULL, bytes));
     REFUSED(nv_result, message_size, uint32_t, NV_MESSAGE_MAX + 1);
+    REFUSED(nv_result, output_size, uint32_t, NV_OUTPUT_MAX + 1);
     assert_true(nv_frame_add_result(&frame, &(struct nv_result){.size = 8}, NULL, bytes));
     REFUSED(nv_result, size, uint64_t, UINT64_MAX);
     assert_true(nv_frame_add_control(&frame, NV_DROPPED, &(struct nv_control){.count = 4}, NULL));

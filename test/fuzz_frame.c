@@ -28,7 +28,7 @@ static size_t extra_size(const struct nv_item *item)
     case NV_GOOD:
         return item->results.count * sizeof *item->nanoseconds;
     case NV_RESULT:
-        return item->result.message_size;
+        return nv_frame_text_size(&item->result);
     default:
         return item->control.list_size * sizeof(int32_t);
     }
