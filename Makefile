@@ -48,7 +48,7 @@ SOVERSION := $(firstword $(subst ., ,$(VERSION)))
 
 # Asked once, by .ci/probe; asked again when one of these settings changes. What the user sets wins.
 settings := CC CPPFLAGS LDFLAGS MPICC PKG_CONFIG PKG_CONFIG_PATH \
-            $(foreach lib,MPI HWLOC GSL CJSON CRYPTO FLINT CMOCKA,$(lib)_CFLAGS $(lib)_LIBS)
+            $(foreach lib,MPI HWLOC GSL SQLITE XXHASH CJSON CRYPTO FLINT CMOCKA,$(lib)_CFLAGS $(lib)_LIBS)
 given := $(foreach v,$(settings),$(if $(filter-out undefined default,$(origin $v)),$v='$($v)'))
 
 no_probe := help deps demo check dist clean distclean format uninstall
@@ -71,12 +71,12 @@ AVX512 := -mavx512f -mavx512bw -mavx512vl -mavx512dq $(AVX2)
 endif
 
 # Warnings are for our own headers only, hence -isystem.
-DEPS_CFLAGS = $(patsubst -I%,-isystem%,$(MPI_CFLAGS) $(HWLOC_CFLAGS) $(GSL_CFLAGS) $(CJSON_CFLAGS) $(CRYPTO_CFLAGS) \
-              $(FLINT_CFLAGS))
+DEPS_CFLAGS = $(patsubst -I%,-isystem%,$(MPI_CFLAGS) $(HWLOC_CFLAGS) $(GSL_CFLAGS) $(SQLITE_CFLAGS) $(XXHASH_CFLAGS) \
+              $(CJSON_CFLAGS) $(CRYPTO_CFLAGS) $(FLINT_CFLAGS))
 ALL_CFLAGS  = -std=c11 -D_POSIX_C_SOURCE=200809L -fPIC -fvisibility=hidden -pthread $(WARNINGS) \
               -I$(S)include $(DEPS_CFLAGS) $(CPPFLAGS) $(CFLAGS) $(sanitize)
 ALL_LDFLAGS = -pthread $(CFLAGS) $(sanitize) $(LDFLAGS)
-LIB_LIBS    = $(HWLOC_LIBS) $(GSL_LIBS) $(MPI_LIBS) $(RT_LIBS) -lm
+LIB_LIBS    = $(HWLOC_LIBS) $(GSL_LIBS) $(SQLITE_LIBS) $(XXHASH_LIBS) $(MPI_LIBS) $(RT_LIBS) -lm
 ALL_LIBS    = -Wl,--as-needed $(LIB_LIBS) $(CJSON_LIBS) $(CRYPTO_LIBS) $(FLINT_LIBS)
 
 # Only "quoted" includes may find a layer's own headers: lib/sched.h must never stand in for <sched.h>.
@@ -84,7 +84,7 @@ $(O)/obj/lib/%   $(O)/lint/lib/%:   own = -iquote $(S)lib
 $(O)/obj/apps/%  $(O)/lint/apps/%:  own = -iquote $(S)apps/common
 $(O)/obj/bench/% $(O)/lint/bench/%: own = -iquote $(S)apps -iquote $(S)apps/common
 $(O)/obj/test/%  $(O)/lint/test/%:  own = -iquote $(S)lib -iquote $(S)apps -iquote $(S)apps/common $(CMOCKA_CFLAGS)
-$(O)/obj/bench/simulate.o $(O)/lint/bench/simulate.tidy: own += -iquote $(S)lib
+$(foreach bench,simulate journal,$(O)/obj/bench/$(bench).o $(O)/lint/bench/$(bench).tidy): own += -iquote $(S)lib
 %_avx2.o   %_avx2.tidy:   isa = $(AVX2)
 %_avx512.o %_avx512.tidy: isa = $(AVX512)
 
@@ -181,7 +181,8 @@ $(O)/lib/nave.pc: $(S)lib/nave.pc.in $(O)/nave.pc.key
 	@sed $(foreach v,$(pc_variables),-e 's|@$v@|$($v)|') $< >$@
 
 # The paths are in the key as they are used: nave.pc must follow a prefix that is given to `make install` only.
-pc_variables := prefix libdir includedir VERSION MPI_CFLAGS MPI_LIBS HWLOC_LIBS GSL_LIBS RT_LIBS RPATH
+pc_variables := prefix libdir includedir VERSION MPI_CFLAGS MPI_LIBS HWLOC_LIBS GSL_LIBS SQLITE_LIBS XXHASH_LIBS \
+                RT_LIBS RPATH
 RPATH = $(if $(filter /usr /,$(prefix)),,-Wl$(comma)-rpath$(comma)$(libdir))
 
 $(O)/nave.pc.key: FORCE

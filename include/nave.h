@@ -98,6 +98,7 @@ typedef struct nave_task nave_task;
     X(NAVE_ELAUNCH, -17, "the ranks were started apart from each other")                           \
     X(NAVE_EMPI, -18, "MPI reported an error")                                                     \
     X(NAVE_EWIRE, -19, "a damaged or foreign frame arrived")                                       \
+    X(NAVE_EJOURNAL, -20, "the journal cannot be used")                                            \
     X(NAVE_EDRAINED, -21, "the farm was drained before all tasks were run")                        \
     X(NAVE_ECRASH, -22, "the process that ran the task ended")
 
@@ -229,7 +230,29 @@ typedef struct nave_options {
     int idle_hub; /* 1: rank 0 only schedules.  0: it runs kernels too */
     int group;    /* engines to a sub-hub, see nave_open().  0: by itself; negative: no sub-hubs */
     int drain;    /* 1: the farm ends in good order before its job is ended, see nave_drain() */
+    const char
+        *journal;     /* on the hub: a file that remembers what is finished, see below; NULL: what
+                          *   NAVE_JOURNAL in the environment says, or none */
+    int retry_failed; /* 1: what failed in earlier runs is run again; 0: it has failed */
+    const char *program; /* its name, for the journal; NULL: none */
 } nave_options;
+
+/* The journal.  The hub writes each finished task of balanced views to it: what it was, what became of
+ * it, and its result; of reductions the sums of blocks, which then come to the hub one by one instead
+ * of by MPI_Reduce (with the same bits; tasks of a reduction may not spawn then, and get NAVE_ETYPE).
+ * What is finished is in the file, on the disk, a second later at most, whatever happens to the job.
+ *
+ * A program that opens its farm with the same journal again goes on where the last run was: tasks
+ * that are finished there are answered at once, from the file, all others run; on any number of ranks.
+ * A task is recognised by its kernel's name, the size of its result, its index, and the bytes of its
+ * input; what has changed is run again, and nave_close() says (nave_options.log) how much of the
+ * journal was not asked for.  A kernel must therefore compute its result from these, and from
+ * nothing that differs from run to run, and pointers in inputs are useless.  Results of
+ * nave_policy.discard are remembered without their bytes.
+ *
+ * The file is an SQLite database, which `nave log` reads, also while it is written.  It must be on a
+ * file system that the host of rank 0 can lock.  When it cannot be written, the call that waits
+ * returns NAVE_EJOURNAL; what was written stays good. */
 
 /* A ready-made nave_options.log: "nave: LINE" on standard error. */
 NAVE_API void nave_log_stderr(void *arg, int level, const char *line);
@@ -252,6 +275,7 @@ NAVE_API void nave_log_stderr(void *arg, int level, const char *line);
  * NAVE_EDISAGREE    ranks with different versions of the library
  * NAVE_ELAUNCH      N single ranks where one job of N ranks was meant (the launcher of another
  *                   MPI), or not as many as opt->ranks says
+ * NAVE_EJOURNAL     the journal cannot be opened: it is no journal, damaged, or used by another job
  * NAVE_EINVAL       a bad table (empty, long or doubled name, no function, unknown flags), an
  *                   intercommunicator, no engine with any kernel */
 NAVE_API int nave_open(MPI_Comm comm, const nave_options *opt, nave **ctx);

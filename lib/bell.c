@@ -346,6 +346,14 @@ void nv_bells_close(struct nv_bells *bells)
     free(bells);
 }
 
+/* To end a condition variable would mean to wait for those who still wait for it. */
+void nv_bells_abandon(struct nv_bells *bells)
+{
+    if (bells != NULL)
+        bells->built = 0;
+    nv_bells_close(bells);
+}
+
 enum nv_bell_kind nv_bells_kind(const struct nv_bells *bells)
 {
     return bells->kind;

@@ -49,6 +49,10 @@ size_t nv_bells_room(int count);
  * NULL is fine. */
 void nv_bells_close(struct nv_bells *bells);
 
+/* The same for bells in memory of the caller's whose sleeper was killed, and may have died in the
+ * midst of anything: nothing in that memory is touched. */
+void nv_bells_abandon(struct nv_bells *bells);
+
 /* What there is: NV_BELL_NONE means that nv_bells_at() has nothing to give. */
 enum nv_bell_kind nv_bells_kind(const struct nv_bells *bells);
 

@@ -1,5 +1,6 @@
 /* future - see future.h.  SPDX-License-Identifier: BSD-3-Clause */
 #include "future.h"
+#include "recollect.h"
 #include "stream.h"
 
 #include <assert.h>
@@ -10,7 +11,6 @@
 enum {
     CHUNK_BYTES = 32 * 1024, /* of inputs in a frame */
     CHUNK_TASKS = 16 * 1024,
-    SOURCE_CHUNK = 256,
     BACKLOG = 65536,
     BACKLOG_BYTES = 64 << 20 /* of results, where the caller left it to us */
 };
@@ -36,7 +36,7 @@ static uint64_t max_chunk(const struct nv_future_spec *spec)
     uint64_t chunk = CHUNK_TASKS;
     bool transfer = size > NV_INLINE_MAX || (goes_to_groups(spec) && spec->count > 0);
     if (spec->input.kind == NV_IN_SOURCE)
-        return SOURCE_CHUNK;
+        return NV_SOURCE_CHUNK;
     if ((spec->input.kind == NV_IN_ARRAY || spec->input.kind == NV_IN_STREAM) && size > 0)
         chunk = (transfer ? NV_CHUNK_BYTES_LARGE : CHUNK_BYTES) / size;
     return chunk < 1 ? 1 : chunk > CHUNK_TASKS ? CHUNK_TASKS : chunk;
@@ -103,6 +103,7 @@ static void future_release(nave_future *future)
     free(future->order);
     free(future->costs);
     nv_kept_release(&future->kept);
+    nv_kept_release(&future->digests);
     nv_kept_release(&future->outputs);
     free(future);
 }
@@ -274,6 +275,7 @@ int nv_future_begin_with(const struct nv_future_spec *spec, uint32_t kernel,
         return nv_error_set(&hub->ctx->error, NAVE_ENOMEM, "no memory for a future");
     }
     nv_future_link(future);
+    nv_recollect_begin(future);
     hub->placing = true;
     nv_future_check(future);
     *out = future;

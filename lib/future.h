@@ -7,6 +7,7 @@
 #ifndef NV_FUTURE_H
 #define NV_FUTURE_H
 
+#include "digest.h"
 #include "fold.h"
 #include "hub.h"
 #include "kept.h"
@@ -82,6 +83,10 @@ struct nave_future {
     uint64_t limit;         /* tasks that may be drawn so far */
     uint32_t retries;       /* see nave_policy */
     struct nv_kept kept;    /* with retries: what a source gave, for tasks that are not finished */
+    uint64_t call;          /* its number in the journal; 0: it is not there */
+    struct nv_digest base;  /* of what its tasks have in common */
+    struct nv_kept digests; /* of a source's inputs, for tasks that are not finished */
+    bool recalling;         /* what is settled now comes from the journal */
     struct nv_kept outputs; /* what tasks wrote */
     uint64_t read_last;     /* by nave_next(): one more than its number; 0: none */
     size_t receiving;       /* transfers of results under way */
@@ -159,7 +164,10 @@ static inline bool nv_future_adds_up(const nave_future *future, int engine)
            nv_future_beside(ctx, engine);
 }
 
-enum { NV_CHUNK_BYTES_LARGE = 4 << 20 /* of inputs in a transfer, about */ };
+enum {
+    NV_CHUNK_BYTES_LARGE = 4 << 20, /* of inputs in a transfer, about */
+    NV_SOURCE_CHUNK = 256           /* tasks that are drawn at a time, at most */
+};
 
 /* Starts a future, of a kernel by number, without a turn of the loop. */
 int nv_future_begin(const struct nv_future_spec *spec, nave_future **future);
@@ -190,6 +198,12 @@ int nv_future_single(nave_future *future, int source, const struct nv_item *item
 
 /* Neighbouring tasks will not be run. */
 void nv_future_drop(nave_future *future, uint64_t first, uint64_t count);
+
+/* A task was finished in an earlier run, and is now; so many tasks, which are a block of a reduction,
+ * and their sum (copied).  False: out of memory, and nothing has changed. */
+struct nv_journal_task;
+bool nv_future_known(nave_future *future, uint64_t index, const struct nv_journal_task *task);
+bool nv_future_known_block(nave_future *future, uint64_t first, uint64_t count, const void *data);
 
 /* Whether the task that has failed so will be run again; then it waits. */
 bool nv_future_retry(nave_future *future, int source, const struct nv_result *result);

@@ -57,7 +57,7 @@ static int map(struct nv_guard *guard, size_t room)
 
 static void unmap(struct nv_guard *guard)
 {
-    nv_bells_close(guard->bells);
+    nv_bells_abandon(guard->bells);
     guard->bells = NULL;
     if (guard->page != NULL)
         munmap(guard->page, guard->mapped);
@@ -66,10 +66,10 @@ static void unmap(struct nv_guard *guard)
 
 /* ------------------------------------------------------------------------------------- the child */
 
-/* A new one for each child: where bells are mutexes, the old child may have died holding one. */
+/* A new one for each child, since the old one may have died in the midst of its sleep. */
 static bool hang_bell(struct nv_guard *guard)
 {
-    nv_bells_close(guard->bells);
+    nv_bells_abandon(guard->bells);
     guard->bells = nv_bells_local(guard->page + 1, 1, NV_BELL_FUTEX);
     return guard->bells != NULL;
 }
@@ -232,7 +232,7 @@ static void bury(struct nv_guard *guard, bool known)
         kill(-guard->pid, SIGKILL); /* what it has started */
     known = reap(guard, &status) && known;
     if (guard->row.running)
-        again = settle(guard, taken == guard->orders, known, status);
+        again = settle(guard, taken != guard->orders - 1, known, status);
     if (guard->barren < BARREN_MOST && make_child(guard) == NAVE_OK && again)
         hand_over(guard, guard->state.done);
     else if (again)
@@ -365,7 +365,7 @@ int nv_guard_grow(struct nv_guard *guard, size_t room)
     if (rc != NAVE_OK)
         return rc;
     end_child(guard);
-    nv_bells_close(guard->bells);
+    nv_bells_abandon(guard->bells);
     guard->bells = NULL;
     munmap(old.page, old.mapped);
     guard->state.what = NV_GUARD_IDLE;

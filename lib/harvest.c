@@ -1,6 +1,8 @@
 /* harvest - what engines answer goes where the future wants it: results, failures, spawned tasks.
  * SPDX-License-Identifier: BSD-3-Clause */
 #include "future.h"
+#include "journal.h"
+#include "recollect.h"
 #include "stream.h"
 
 #include <assert.h>
@@ -15,6 +17,7 @@ static void forget_inputs(nave_future *future, uint64_t first, uint64_t count)
 
 static void finish(nave_future *future, uint64_t index, enum nave_task_state state)
 {
+    nv_recollect_note(future, index, state);
     nv_ledger_finish(&future->ledger, index, state, nv_future_keeps(future));
     forget_inputs(future, index, 1);
 }
@@ -224,6 +227,7 @@ static void take_plain(nave_future *future, int engine, const struct nv_item *it
         good.data = future->output.base + row->first * future->output.size;
         memcpy(good.data, item->data, item->data_size);
     }
+    nv_recollect_note_row(future, &good);
     nv_ledger_finish_row(&future->ledger, &good);
     forget_inputs(future, row->first, row->count);
 }
@@ -254,10 +258,11 @@ static void ran_on(nave_future *future, int engine)
 }
 
 /* The sum of a block has come home; takes over the bytes. */
-static int put_block(nave_future *future, uint64_t number, void *data)
+static int put_block(nave_future *future, uint64_t number, void *data, int engine)
 {
     struct nv_fold fold = *future->fold;
     fold.type_made = false; /* the caller of the reduction has the type */
+    nv_recollect_note_block(future, number * fold.block, data, engine);
     if (future->blocks == NULL)
         future->blocks = nv_partial_new(future->job, &fold, false);
     if (future->blocks != NULL && nv_partial_put(future->blocks, number, data))
@@ -270,7 +275,8 @@ static void block_received(void *arg)
     struct nv_receiving *receiving = arg;
     nave_future *future = receiving->future;
     if (!future->cancelled && receiving->sum != NULL &&
-        put_block(future, receiving->index / future->fold->block, receiving->sum) == NAVE_OK)
+        put_block(future, receiving->index / future->fold->block, receiving->sum,
+                  receiving->engine) == NAVE_OK)
         receiving->sum = NULL;
     settle_received(receiving);
 }
@@ -291,7 +297,7 @@ static int take_block(nave_future *future, int source, const struct nv_item *ite
     if (data == NULL)
         return NAVE_OK;
     memcpy(data, item->data, size);
-    return put_block(future, result->index / future->fold->block, data);
+    return put_block(future, result->index / future->fold->block, data, result->engine);
 }
 
 /* The hub adds up what engines beside loops have computed. */
@@ -321,7 +327,7 @@ static int add_up(nave_future *future, int engine, uint64_t index, const void *d
     if (rc != NAVE_OK || !(future->flags & NV_BLOCKS) || !nv_fold_ends_block(future->fold, index))
         return rc;
     block = nv_partial_take(partial, index, &number);
-    return put_block(future, number, block);
+    return put_block(future, number, block, engine);
 }
 
 static int add_up_row(nave_future *future, int engine, const struct nv_item *item)
@@ -506,6 +512,47 @@ int nv_future_good(nave_future *future, int engine, double started, double ended
     int rc = take_good(future, engine, 0, entry, data, size, false);
     nv_future_check(future);
     return rc;
+}
+
+/* ------------------------------------------------------------------------------- from the journal */
+
+bool nv_future_known(nave_future *future, uint64_t index, const struct nv_journal_task *task)
+{
+    double now = nv_hub_time(future->hub);
+    struct nv_entry *entry;
+    if (!nv_ledger_send(&future->ledger, index, 1))
+        return false;
+    entry = entry_of(future, index, -1, now, now);
+    entry->submitted = future->input.kind == NV_IN_SOURCE ? now : future->submitted;
+    entry->retried = task->attempts > 1 ? (uint32_t)(task->attempts - 1) & NV_RETRIES_MAX : 0;
+    if (task->output_size > 0)
+        nv_kept_put(&future->outputs, index, task->output, task->output_size);
+    if (task->state == NAVE_FAILED) {
+        nv_ledger_blame(&future->ledger, index, -1, task->code, task->message,
+                        strlen(task->message));
+        finish(future, index, NAVE_FAILED);
+        enough_failed(future);
+    } else {
+        take_good(future, -1, index, entry, task->data, task->size, false);
+    }
+    return true;
+}
+
+bool nv_future_known_block(nave_future *future, uint64_t first, uint64_t count, const void *data)
+{
+    size_t size = nv_fold_size(future->fold);
+    void *copy = malloc(size + 1);
+    if (copy == NULL || !nv_ledger_send(&future->ledger, first, count)) {
+        free(copy);
+        return false;
+    }
+    if (size > 0)
+        memcpy(copy, data, size);
+    if (put_block(future, first / future->fold->block, copy, -1) != NAVE_OK)
+        return false;
+    for (uint64_t i = first; i < first + count; i++)
+        finish(future, i, NAVE_SUCCEEDED);
+    return true;
 }
 
 void nv_future_drop(nave_future *future, uint64_t first, uint64_t count)

@@ -4,6 +4,7 @@
 #include "drain.h"
 #include "engine.h"
 #include "future.h"
+#include "journal.h"
 #include "place.h"
 #include "view.h"
 
@@ -62,6 +63,7 @@ void nv_hub_free(struct nv_hub *hub)
 {
     if (hub == NULL)
         return;
+    nv_journal_close(hub->journal, NAVE_ESTATE, &hub->ctx->error);
     while (hub->futures != NULL)
         nv_future_discard(hub->futures);
     while (hub->views != NULL)
@@ -404,6 +406,8 @@ int nv_hub_turn(struct nv_hub *hub, bool *worked)
     rc = receive(hub, worked);
     if (rc == NAVE_OK)
         rc = complete(hub, worked);
+    if (rc == NAVE_OK && hub->journal != NULL)
+        rc = nv_journal_check(hub->journal, &hub->ctx->error);
     if (rc == NAVE_OK)
         drain(hub);
     if (rc == NAVE_OK && hub->placing)

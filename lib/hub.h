@@ -33,9 +33,12 @@ struct nv_hub {
     bool placing;              /* something may wait to be placed */
     struct nv_surplus surplus; /* by number */
     struct nv_holders holders;
-    double heard;        /* the latest time that the scheduler was told */
-    bool drained;        /* no task is to begin */
-    char drained_by[96]; /* what it was that drained it, in words */
+    double heard;               /* the latest time that the scheduler was told */
+    struct nv_journal *journal; /* NULL: none is kept */
+    uint64_t calls;             /* that are in it */
+    double epoch;               /* seconds since the epoch at nv_hub_time() 0 */
+    bool drained;               /* no task is to begin */
+    char drained_by[96];        /* what it was that drained it, in words */
     double until;      /* when tasks have to be finished, on nv_hub_time(); 0: whenever they are */
     double drain_next; /* when to look next who has to be drained */
 };

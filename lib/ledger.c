@@ -297,10 +297,16 @@ unsigned nv_ledger_crashes(const struct nv_ledger *ledger, uint64_t index)
 
 void nv_ledger_record(const struct nv_ledger *ledger, uint64_t index, nave_record *record)
 {
+    nv_ledger_record_as(ledger, index, nv_ledger_state(ledger, index), record);
+}
+
+void nv_ledger_record_as(const struct nv_ledger *ledger, uint64_t index, enum nave_task_state state,
+                         nave_record *record)
+{
     const struct nv_entry *entry = nv_ledger_look(ledger, index);
     *record = (nave_record){
         .index = (size_t)index, .engine = -1, .message = "", .host = "", .output = ""};
-    record->state = nv_ledger_state(ledger, index);
+    record->state = state;
     if (entry == NULL)
         return;
     record->submitted = entry->submitted;

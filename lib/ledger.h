@@ -127,6 +127,10 @@ void nv_ledger_stray(struct nv_ledger *ledger, uint64_t index, int engine, int c
 /* Fills the record of a task with what is known (not: host, and times before the first answer). */
 void nv_ledger_record(const struct nv_ledger *ledger, uint64_t index, nave_record *record);
 
+/* The same, as if it were in this state. */
+void nv_ledger_record_as(const struct nv_ledger *ledger, uint64_t index, enum nave_task_state state,
+                         nave_record *record);
+
 /* Hands out the next unread arrival and forgets it; its data stays until the next call.  False when
  * there is none. */
 bool nv_ledger_next(struct nv_ledger *ledger, nave_record *record);

@@ -9,6 +9,7 @@
 #include "future.h"
 #include "group.h"
 #include "hub.h"
+#include "journal.h"
 #include "place.h"
 #include "subhub.h"
 
@@ -16,6 +17,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #define END_SECONDS 2.0 /* of the job's time that are kept free for its end */
@@ -295,6 +297,71 @@ static void take_places(nave *ctx)
     nv_places_warn(ctx->places, &ctx->error);
 }
 
+/* A line for each of the callers' kernels. */
+static char *describe_kernels(const struct nv_kernels *kernels)
+{
+    size_t room = 1;
+    char *text, *at;
+    for (size_t i = NV_KERNEL_OWN; i < kernels->count; i++)
+        room += strlen(kernels->names[i]) + 16;
+    text = at = malloc(room);
+    for (size_t i = NV_KERNEL_OWN; text != NULL && i < kernels->count; i++)
+        at += sprintf(at, "%s %u\n", kernels->names[i], kernels->flags[i]);
+    if (text != NULL)
+        *at = '\0';
+    return text;
+}
+
+static double since_epoch(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+}
+
+/* See nave_options.journal. */
+static int open_journal(nave *ctx, const nave_options *opt)
+{
+    const char *file = opt->journal != NULL ? opt->journal : getenv("NAVE_JOURNAL");
+    char *kernels;
+    struct nv_journal_job job = {.program = opt->program != NULL ? opt->program : "",
+                                 .ranks = ctx->size,
+                                 .retry_failed = opt->retry_failed != 0};
+    int rc;
+    if (ctx->rank != 0 || file == NULL || *file == '\0')
+        return NAVE_OK;
+    job.kernels = kernels = describe_kernels(&ctx->kernels);
+    if (kernels == NULL)
+        return nv_error_set(&ctx->error, NAVE_ENOMEM, "no memory for the journal");
+    rc = nv_journal_open(file, &job, &ctx->error, &ctx->hub->journal);
+    free(kernels);
+    if (rc != NAVE_OK)
+        return rc;
+    ctx->by_blocks = true;
+    ctx->hub->epoch = since_epoch() - nv_hub_time(ctx->hub);
+    if (nv_journal_changed(ctx->hub->journal))
+        nv_error_warn(&ctx->error, "%s: the kernels are not those of the run before", file);
+    return NAVE_OK;
+}
+
+/* The farm ends in good order. */
+static int close_journal(nave *ctx, int status)
+{
+    struct nv_journal *journal = ctx->hub->journal;
+    uint64_t left;
+    if (journal == NULL)
+        return NAVE_OK;
+    left = nv_journal_left(journal);
+    if (left > 0 && !ctx->hub->drained && status == NAVE_OK)
+        nv_error_warn(
+            &ctx->error,
+            "the journal has %llu finished tasks that were not asked for: inputs, kernels "
+            "or calls have changed",
+            (unsigned long long)left);
+    ctx->hub->journal = NULL;
+    return nv_journal_close(journal, status, &ctx->error);
+}
+
 static int open_agreed(nave *ctx, const nave_options *opt)
 {
     char host[64] = "";
@@ -319,6 +386,9 @@ static int open_agreed(nave *ctx, const nave_options *opt)
         return rc;
     }
     rc = agree(ctx, make_parts(ctx, everywhere));
+    if (rc != NAVE_OK)
+        return rc;
+    rc = agree(ctx, open_journal(ctx, opt));
     if (rc != NAVE_OK)
         return rc;
     rc = agree(ctx, nv_places_open(ctx->mpi, &ctx->error, &ctx->places));
@@ -442,7 +512,7 @@ static int hub_end(nave *ctx, int status)
 {
     struct nv_hub *hub = ctx->hub;
     struct nv_control control = {.value = status};
-    int rc = NAVE_OK;
+    int rc = NAVE_OK, written;
     nave_future *next;
     for (nave_future *future = hub->futures; future != NULL && rc == NAVE_OK; future = next) {
         next = future->next;
@@ -453,7 +523,8 @@ static int hub_end(nave *ctx, int status)
     for (int engine = ctx->beside != NULL ? 0 : 1; engine < ctx->size && rc == NAVE_OK; engine++)
         rc = nv_hub_control(hub, is_subhub(ctx, engine) ? ctx->size + engine : engine, NV_CLOSE,
                             &control, NULL);
-    return rc;
+    written = close_journal(ctx, status);
+    return rc != NAVE_OK ? rc : written;
 }
 
 /* The thread beside this loop ends also where the hub could not say so: a second NV_CLOSE does no

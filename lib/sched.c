@@ -336,6 +336,20 @@ void nv_sched_return(struct nv_sched *sched, const struct nv_send *send, uint64_
     nv_engine_ready(sched, engine);
 }
 
+bool nv_sched_skip(struct nv_sched *sched, const struct nv_send *send, uint64_t first,
+                   uint64_t count)
+{
+    struct engine *engine = &sched->engines[send->engine];
+    struct job *job = nv_job_find(sched, send->job);
+    size_t i = chunk_with(engine, send->job, first);
+    assert(job != NULL && i < engine->count);
+    if (!chunks_grow(engine))
+        return false;
+    take_tasks(sched, engine, job, i, first, count);
+    nv_engine_ready(sched, engine);
+    return true;
+}
+
 void nv_sched_weigh(struct nv_sched *sched, const struct nv_send *send, uint64_t bytes)
 {
     struct engine *engine = &sched->engines[send->engine];

@@ -111,6 +111,11 @@ void nv_sched_extend(struct nv_sched *sched, uint64_t job, uint64_t count);
  * there are no others. */
 void nv_sched_return(struct nv_sched *sched, const struct nv_send *send, uint64_t got, bool end);
 
+/* Some tasks of a send that was just made are not to be run: they are done with.  False: out of
+ * memory. */
+bool nv_sched_skip(struct nv_sched *sched, const struct nv_send *send, uint64_t first,
+                   uint64_t count);
+
 /* How many bytes of input went with the last send: an engine that has NV_BYTES_AHEAD gets no third
  * chunk. */
 void nv_sched_weigh(struct nv_sched *sched, const struct nv_send *send, uint64_t bytes);

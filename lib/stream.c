@@ -1,5 +1,6 @@
 /* stream - see stream.h.  SPDX-License-Identifier: BSD-3-Clause */
 #include "stream.h"
+#include "recollect.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -55,6 +56,12 @@ static bool grow(struct nv_stream *stream)
     stream->inputs = inputs;
     stream->room = room;
     return true;
+}
+
+const void *nv_stream_input(const nave_future *future)
+{
+    const struct nv_stream *stream = future->input.stream;
+    return stream->inputs + at(stream, future->root) * stream->in_size;
 }
 
 void nv_stream_release(struct nv_stream *stream)
@@ -159,6 +166,8 @@ static nave_future *single_new(struct nv_stream *stream)
     future->count = 1;
     future->single = true;
     future->retries = stream->carrier->retries;
+    future->call = stream->carrier->call;
+    future->base = stream->carrier->base;
     future->root = stream->end;
     future->submitted = nv_hub_time(hub);
     nv_ledger_init_one(&future->ledger, &future->one);
@@ -193,6 +202,11 @@ int nv_stream_apply(nave_view *view, const char *kernel, const void *in, size_t 
     if (future == NULL)
         return nv_error_set(&hub->ctx->error, NAVE_ENOMEM, "no memory for a future");
     nv_future_link(future);
+    if (nv_recollect_task(future, 0, in, in_size)) {
+        nv_future_check(future);
+        *out = future;
+        return NAVE_OK;
+    }
     stream->owners[at(stream, stream->end)] = future;
     if (in_size > 0)
         memcpy(stream->inputs + at(stream, stream->end) * in_size, in, in_size);

@@ -28,6 +28,9 @@ int nv_stream_apply(nave_view *view, const char *kernel, const void *in, size_t 
 int nv_stream_send(struct nv_stream *stream, const struct nv_send *send);
 int nv_stream_take(struct nv_stream *stream, int source, const struct nv_item *item);
 
+/* The input of a future of one task, until others have taken its place in the ring. */
+const void *nv_stream_input(const nave_future *future);
+
 /* For the future of one task. */
 int nv_stream_cancel(nave_future *future);
 void nv_stream_free(nave_future *future);
