@@ -84,7 +84,7 @@ $(O)/obj/lib/%   $(O)/lint/lib/%:   own = -iquote $(S)lib
 $(O)/obj/apps/%  $(O)/lint/apps/%:  own = -iquote $(S)apps/common
 $(O)/obj/bench/% $(O)/lint/bench/%: own = -iquote $(S)apps -iquote $(S)apps/common
 $(O)/obj/test/%  $(O)/lint/test/%:  own = -iquote $(S)lib -iquote $(S)apps -iquote $(S)apps/common $(CMOCKA_CFLAGS)
-$(foreach bench,simulate journal,$(O)/obj/bench/$(bench).o $(O)/lint/bench/$(bench).tidy): own += -iquote $(S)lib
+$(foreach x,simulate guard journal,$(O)/obj/bench/$x.o $(O)/lint/bench/$x.tidy): own += -iquote $(S)lib
 %_avx2.o   %_avx2.tidy:   isa = $(AVX2)
 %_avx512.o %_avx512.tidy: isa = $(AVX512)
 

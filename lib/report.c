@@ -49,11 +49,13 @@ void nv_report_forward(struct nv_guard *guard)
     }
 }
 
-/* What task `at` has written, as far as it is there. */
-static uint64_t range(const struct nv_guard *guard, uint32_t at, uint64_t *begin)
+/* What task `at` has written, as far as it is there.  The size that is known may be from before it. */
+static uint64_t range(struct nv_guard *guard, uint32_t at, uint64_t *begin)
 {
     const struct nv_ward_task *task = &guard->page->tasks[at];
     uint64_t end = at < guard->state.done ? task->text_end : guard->row.size;
+    if (end > guard->row.size)
+        guard->row.size = nv_scratch_size(guard->output);
     if (end > guard->row.size)
         end = guard->row.size;
     *begin = task->text < end ? task->text : end;
@@ -65,7 +67,7 @@ static void keep_tail(struct nv_guard *guard)
 {
     uint64_t begin, size = range(guard, guard->state.done, &begin);
     size_t kept = size < NV_GUARD_TAIL ? (size_t)size : NV_GUARD_TAIL;
-    const char *line = guard->tail;
+    const char *line;
     if (!nv_scratch_read(guard->output, begin + size - kept, guard->tail, kept))
         kept = 0;
     while (kept > 0 && guard->tail[kept - 1] == '\n')
