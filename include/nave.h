@@ -235,6 +235,8 @@ typedef struct nave_options {
                           *   NAVE_JOURNAL in the environment says, or none */
     int retry_failed; /* 1: what failed in earlier runs is run again; 0: it has failed */
     const char *program; /* its name, for the journal; NULL: none */
+    const void *basis; /* on the hub, for the journal: bytes on which results depend besides the */
+    size_t basis_size; /*   inputs of their tasks, such as the options of the program */
 } nave_options;
 
 /* The journal.  The hub writes each finished task of balanced views to it: what it was, what became of
@@ -244,10 +246,11 @@ typedef struct nave_options {
  *
  * A program that opens its farm with the same journal again goes on where the last run was: tasks
  * that are finished there are answered at once, from the file, all others run; on any number of ranks.
- * A task is recognised by its kernel's name, the size of its result, its index, and the bytes of its
- * input; what has changed is run again, and nave_close() says (nave_options.log) how much of the
- * journal was not asked for.  A kernel must therefore compute its result from these, and from
- * nothing that differs from run to run, and pointers in inputs are useless.  Results of
+ * A task is recognised by its kernel's name, the size of its result, its index, the bytes of its
+ * input, all that was pushed or scattered before it, and nave_options.basis; what has changed is run
+ * again, and nave_close() says (nave_options.log) how much of the journal was not asked for.  A kernel
+ * must therefore compute its result from these, and from nothing that differs from run to run;
+ * pointers in inputs are useless.  Results of
  * nave_policy.discard are remembered without their bytes.
  *
  * The file is an SQLite database, which `nave log` reads, also while it is written.  It must be on a

@@ -200,10 +200,10 @@ int nv_future_single(nave_future *future, int source, const struct nv_item *item
 void nv_future_drop(nave_future *future, uint64_t first, uint64_t count);
 
 /* A task was finished in an earlier run, and is now; so many tasks, which are a block of a reduction,
- * and their sum (copied).  False: out of memory, and nothing has changed. */
+ * and their sum (from malloc, taken over).  False: out of memory, and nothing has changed. */
 struct nv_journal_task;
 bool nv_future_known(nave_future *future, uint64_t index, const struct nv_journal_task *task);
-bool nv_future_known_block(nave_future *future, uint64_t first, uint64_t count, const void *data);
+bool nv_future_known_block(nave_future *future, uint64_t first, uint64_t count, void *sum);
 
 /* Whether the task that has failed so will be run again; then it waits. */
 bool nv_future_retry(nave_future *future, int source, const struct nv_result *result);

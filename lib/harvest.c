@@ -538,17 +538,13 @@ bool nv_future_known(nave_future *future, uint64_t index, const struct nv_journa
     return true;
 }
 
-bool nv_future_known_block(nave_future *future, uint64_t first, uint64_t count, const void *data)
+bool nv_future_known_block(nave_future *future, uint64_t first, uint64_t count, void *sum)
 {
-    size_t size = nv_fold_size(future->fold);
-    void *copy = malloc(size + 1);
-    if (copy == NULL || !nv_ledger_send(&future->ledger, first, count)) {
-        free(copy);
+    if (!nv_ledger_send(&future->ledger, first, count)) {
+        free(sum);
         return false;
     }
-    if (size > 0)
-        memcpy(copy, data, size);
-    if (put_block(future, first / future->fold->block, copy, -1) != NAVE_OK)
+    if (put_block(future, first / future->fold->block, sum, -1) != NAVE_OK)
         return false;
     for (uint64_t i = first; i < first + count; i++)
         finish(future, i, NAVE_SUCCEEDED);

@@ -7,6 +7,7 @@
 
 #include "comm.h"
 #include "context.h"
+#include "digest.h"
 #include "holder.h"
 #include "idle.h"
 #include "outbox.h"
@@ -36,6 +37,7 @@ struct nv_hub {
     double heard;               /* the latest time that the scheduler was told */
     struct nv_journal *journal; /* NULL: none is kept */
     uint64_t calls;             /* that are in it */
+    struct nv_digest basis;     /* of what results depend on besides inputs, so far */
     double epoch;               /* seconds since the epoch at nv_hub_time() 0 */
     bool drained;               /* no task is to begin */
     char drained_by[96];        /* what it was that drained it, in words */

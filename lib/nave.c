@@ -338,6 +338,7 @@ static int open_journal(nave *ctx, const nave_options *opt)
     if (rc != NAVE_OK)
         return rc;
     ctx->by_blocks = true;
+    ctx->hub->basis = nv_digest_of(opt->basis, opt->basis_size);
     ctx->hub->epoch = since_epoch() - nv_hub_time(ctx->hub);
     if (nv_journal_changed(ctx->hub->journal))
         nv_error_warn(&ctx->error, "%s: the kernels are not those of the run before", file);

@@ -4,6 +4,7 @@
 #include "journal.h"
 #include "stream.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 static bool is_journaled(const nave_future *future)
@@ -28,12 +29,20 @@ void nv_recollect_begin(nave_future *future)
     if (hub->journal == NULL || future->kernel < NV_KERNEL_OWN || future->view->direct ||
         future->parent != NULL)
         return;
-    future->base = nv_digest_of(name, strlen(name));
+    future->base = nv_digest_then(hub->basis, name, strlen(name));
     future->base = nv_digest_then(future->base, &out_size, sizeof out_size);
     future->base = nv_digest_then(future->base, future->extra, future->extra_size);
     future->call = ++hub->calls;
     nv_journal_call(hub->journal, future->call, kind_of(future), name, future->count,
                     future->input.size, out_size);
+}
+
+void nv_recollect_object(struct nv_hub *hub, const char *name, const void *data, size_t size)
+{
+    if (hub->journal == NULL)
+        return;
+    hub->basis = nv_digest_then(hub->basis, name, strlen(name));
+    hub->basis = nv_digest_then(hub->basis, data, size);
 }
 
 /* ------------------------------------------------------------------------------------- digests */
@@ -108,20 +117,60 @@ bool nv_recollect_task(nave_future *future, uint64_t index, const void *in, size
     return known;
 }
 
+/* Where tasks have places of their own in a large sum (by MPI_BOR, say), most of a block's is zero:
+ * what is written is where the rest begins, and that.  The packed bytes are malloc's. */
+static void *pack(const unsigned char *sum, size_t size, size_t *packed_size)
+{
+    uint64_t begin = 0;
+    unsigned char *packed;
+    while (begin < size && sum[begin] == 0)
+        begin++;
+    while (size > begin && sum[size - 1] == 0)
+        size--;
+    *packed_size = sizeof begin + (size - (size_t)begin);
+    packed = malloc(*packed_size);
+    if (packed == NULL)
+        return NULL;
+    memcpy(packed, &begin, sizeof begin);
+    memcpy(packed + sizeof begin, sum + begin, size - (size_t)begin);
+    return packed;
+}
+
+/* malloc's; NULL: it does not fit, or out of memory. */
+static void *unpack(const struct nv_journal_task *task, size_t size)
+{
+    uint64_t begin;
+    size_t bytes = task->size - sizeof begin;
+    unsigned char *sum;
+    if (task->size < sizeof begin)
+        return NULL;
+    memcpy(&begin, task->data, sizeof begin);
+    if (begin > size || bytes > size - begin)
+        return NULL;
+    sum = calloc(1, size + 1);
+    if (sum != NULL && bytes > 0)
+        memcpy(sum + begin, (const char *)task->data + sizeof begin, bytes);
+    return sum;
+}
+
 bool nv_recollect_block(nave_future *future, uint64_t first)
 {
     struct nv_journal_task task;
     struct nv_digest digest;
     uint64_t count;
+    void *sum;
     bool known;
     if (!nv_recollect_any(future))
         return false;
     digest = block_digest(future, first, &count);
     if (!nv_journal_take(future->hub->journal, digest, &task) || task.count != count ||
-        task.size != nv_fold_size(future->fold) || task.state != NAVE_SUCCEEDED)
+        task.state != NAVE_SUCCEEDED)
+        return false;
+    sum = unpack(&task, nv_fold_size(future->fold));
+    if (sum == NULL)
         return false;
     future->recalling = true;
-    known = nv_future_known_block(future, first, count, task.data);
+    known = nv_future_known_block(future, first, count, sum);
     future->recalling = false;
     return known;
 }
@@ -192,14 +241,18 @@ void nv_recollect_note_block(nave_future *future, uint64_t first, const void *da
                                    .state = NAVE_SUCCEEDED,
                                    .attempts = 1,
                                    .engine = engine,
-                                   .message = "",
-                                   .data = data};
+                                   .message = ""};
+    void *packed;
     if (!is_journaled(future) || future->recalling)
         return;
+    packed = pack(data, nv_fold_size(future->fold), &task.size);
+    if (packed == NULL)
+        return; /* it will be run again */
+    task.data = packed;
     task.host = nv_hub_host(future->hub, engine);
-    task.size = nv_fold_size(future->fold);
     task.digest = block_digest(future, first, &task.count);
     task.submitted = future->hub->epoch + future->submitted;
     task.started = task.ended = future->hub->epoch + nv_hub_time(future->hub);
     nv_journal_add(future->hub->journal, &task);
+    free(packed);
 }

@@ -21,6 +21,9 @@ bool nv_recollect_task(nave_future *future, uint64_t index, const void *in, size
 /* The same of a block of a reduction, which begins with the task. */
 bool nv_recollect_block(nave_future *future, uint64_t first);
 
+/* Engines get an object, on which the results of later calls may depend. */
+void nv_recollect_object(struct nv_hub *hub, const char *name, const void *data, size_t size);
+
 /* Whether anything can be known of the future's tasks. */
 bool nv_recollect_any(const nave_future *future);
 

@@ -9,6 +9,7 @@
  * shared memory, or two containers with one host name.  An engine that could not map gets the bytes.
  */
 #include "future.h"
+#include "recollect.h"
 #include "segment.h"
 
 #include <stdlib.h>
@@ -323,6 +324,7 @@ int nave_push(nave_view *view, const char *name, const void *data, size_t size)
         rc = check_name(view, name);
     if (rc != NAVE_OK)
         return rc;
+    nv_recollect_object(view->hub, name, data, size);
     if (size >= SHARED_LEAST && view->count > 1 && once_init(&once) && find_nodes(&once))
         rc = push_once(&once);
     else
@@ -345,7 +347,12 @@ int nave_scatter(nave_view *view, const char *name, const void *base, size_t n, 
     struct nv_input input = {.kind = NV_IN_PARTS, .base = base, .n = n, .size = size};
     nave_future *future;
     int rc = check_elements(view, base, n, size);
-    return rc == NAVE_OK ? on_each(view, NV_KERNEL_PUSH, name, input, kept, &future) : rc;
+    if (rc == NAVE_OK)
+        rc = check_name(view, name);
+    if (rc != NAVE_OK)
+        return rc;
+    nv_recollect_object(view->hub, name, base, n * size);
+    return on_each(view, NV_KERNEL_PUSH, name, input, kept, &future);
 }
 
 int nave_gather(nave_view *view, const char *name, void *base, size_t n, size_t size)

@@ -113,6 +113,10 @@ static int run_farm(run *r)
         cli_file_error(PROGRAM, "buffers", ENOMEM);
         MPI_Abort(MPI_COMM_WORLD, CLI_FAILURE); /* the other ranks may have got theirs */
     }
+    options.program = PROGRAM;
+    options.journal = r->options.journal;
+    options.basis = &r->options.problem;
+    options.basis_size = sizeof r->options.problem;
     options.user = pricer;
     options.log = log_line;
     options.log_arg = &r->options;

@@ -45,13 +45,15 @@ static const char usage[] =
     "and\n"
     "                           strike (mcpricer)\n"
     "      --no-plot            no pictures\n"
+    "      --journal FILE       remember finished blocks there, and go on from them next time\n"
     "      --simd NAME          avx512, avx2, plain, or auto: the fastest there is (auto)\n"
     "  -q, --quiet              print nothing but errors\n"
     "  -h, --help               print this\n"
     "      --version            print the version\n"
     "\n"
     "More ranks than cores need mpirun --oversubscribe; root needs --allow-run-as-root.\n"
-    "Exit status: 0, done; 1, failed; 2, wrong usage; 99, stopped by the job's limit or a signal.\n";
+    "Exit status: 0, done; 1, failed; 2, wrong usage; 99, stopped by the job's limit or a "
+    "signal.\n";
 
 static const double PRICE_MAX = 1e9, SIGMA_MAX = 10;
 static const uint64_t PATHS_MAX = UINT64_C(1) << 44;
@@ -76,6 +78,7 @@ enum {
     CSV,
     PLOT,
     NO_PLOT,
+    JOURNAL,
     SIMD,
     VERSION
 };
@@ -99,6 +102,7 @@ static const struct option known[] = {{"strikes", required_argument, NULL, STRIK
                                       {"csv", required_argument, NULL, CSV},
                                       {"plot", required_argument, NULL, PLOT},
                                       {"no-plot", no_argument, NULL, NO_PLOT},
+                                      {"journal", required_argument, NULL, JOURNAL},
                                       {"simd", required_argument, NULL, SIMD},
                                       {"quiet", no_argument, NULL, 'q'},
                                       {"help", no_argument, NULL, 'h'},
@@ -195,6 +199,9 @@ static int take(mc_options *options, int option, char **argv)
     case PLOT:
         options->plot = optarg;
         options->plot_asked = 1;
+        return 0;
+    case JOURNAL:
+        options->journal = optarg;
         return 0;
     case NO_PLOT:
         options->plot_asked = -1;

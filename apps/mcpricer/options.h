@@ -12,8 +12,9 @@ typedef struct mc_options {
     uint64_t paths;      /* of each cell, to begin with */
     double target_error; /* 0: none */
     const char *json, *csv;
-    const char *plot; /* prefix; NULL: no pictures */
-    int plot_asked;   /* 1: by --plot, -1: not by --no-plot, 0: by default */
+    const char *journal; /* see nave_options */
+    const char *plot;    /* prefix; NULL: no pictures */
+    int plot_asked;      /* 1: by --plot, -1: not by --no-plot, 0: by default */
     int quiet;
 } mc_options;
 

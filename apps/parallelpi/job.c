@@ -17,6 +17,7 @@
  * first bad byte. That costs a fraction of a second, and only when things have gone wrong. */
 
 static const uint64_t RANGE_BYTES = 1024 * 1024;
+enum { REPEATS = 3 };
 static const uint64_t ONE_ENGINE_DIGITS = 10 * 1000 * 1000;
 
 /* ---- kernels ---- */
@@ -65,6 +66,7 @@ typedef struct job {
     pi_tape *tape;
     pi_result *result;
     pi_trouble *trouble;
+    int once; /* nothing is counted again for a better time */
 } job;
 
 static double now(void)
@@ -192,14 +194,14 @@ static int find_end(job *j, uint64_t wanted)
     return found == 1 ? 0 : -1;
 }
 
-/* Counts a stretch on a view, and how long that takes: the best of three, or of what a quarter of a
+/* Counts a stretch on a view, and how long that takes: the best of `times`, or of what a quarter of a
  * second allows, since the first time also warms things up (files, memory, other ranks). */
-static int measure(job *j, nave_view *view, pi_range stretch, double *seconds)
+static int measure(job *j, nave_view *view, pi_range stretch, int times, double *seconds)
 {
     double begun = now();
 
     *seconds = HUGE_VAL;
-    for (int i = 0; i < 3 && (i == 0 || now() - begun < 0.25); i++) {
+    for (int i = 0; i < times && (i == 0 || now() - begun < 0.25); i++) {
         double start = now();
         if (count_on(j, view, stretch, j->result->counts) < 0)
             return -1;
@@ -216,7 +218,7 @@ static int measure_one(job *j)
     double seconds;
 
     if (pi_scan_place(j->scanner, j->tape, front, ONE_ENGINE_DIGITS, &front.end, j->trouble) < 0 ||
-        measure(j, j->one, front, &seconds) < 0)
+        measure(j, j->one, front, REPEATS, &seconds) < 0)
         return -1;
     result->one_digits = result->counts[pi_power10(result->k)];
     result->one_rate = (double)result->one_digits / seconds;
@@ -229,7 +231,7 @@ static int measure_all(job *j, uint64_t wanted)
     pi_range whole = {j->tape->begin, j->tape->end};
     uint64_t least = wanted > 0 ? wanted : (uint64_t)result->k;
 
-    if (measure(j, j->farm, whole, &result->seconds) < 0)
+    if (measure(j, j->farm, whole, j->once ? 1 : REPEATS, &result->seconds) < 0)
         return -1;
     result->digits = result->counts[pi_power10(result->k)];
     if (result->digits < least)
@@ -266,10 +268,10 @@ static int count_wanted(job *j, uint64_t wanted)
     return measure_one(j) < 0 ? -1 : measure_all(j, wanted);
 }
 
-int pi_job_run(nave *ctx, pi_scanner *scanner, pi_tape *tape, uint64_t wanted, pi_result *result,
-               pi_trouble *trouble)
+int pi_job_run(nave *ctx, pi_scanner *scanner, pi_tape *tape, uint64_t wanted, int once,
+               pi_result *result, pi_trouble *trouble)
 {
-    job j = {ctx, NULL, NULL, scanner, tape, result, trouble};
+    job j = {ctx, NULL, NULL, scanner, tape, result, trouble, once};
     int rc;
 
     *result = (pi_result){.k = scanner->k, .ranks = nave_size(ctx)};

@@ -24,8 +24,8 @@ typedef struct pi_result {
 
 /* Counts, on the hub: the first `wanted` digits, so many must be there; 0: all there are. Moves
  * tape->end behind the last digit wanted. Returns 0, or -1 with a trouble. result->counts is to be
- * freed in either case. */
-int pi_job_run(nave *ctx, pi_scanner *scanner, pi_tape *tape, uint64_t wanted, pi_result *result,
-               pi_trouble *trouble);
+ * freed in either case. `once`: all digits are counted once, not again for a better time. */
+int pi_job_run(nave *ctx, pi_scanner *scanner, pi_tape *tape, uint64_t wanted, int once,
+               pi_result *result, pi_trouble *trouble);
 
 #endif

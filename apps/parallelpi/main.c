@@ -77,7 +77,8 @@ static int count_files(nave *ctx, run *r, char *const *names, size_t count)
 
     if (tape == NULL)
         return fail(&trouble);
-    if (pi_job_run(ctx, r->scanner, tape, r->options.digits, &result, &trouble) < 0)
+    if (pi_job_run(ctx, r->scanner, tape, r->options.digits, r->options.journal != NULL, &result,
+                   &trouble) < 0)
         status = fail(&trouble);
     else
         status = hand_out(&r->options, &result, tape);
@@ -130,6 +131,8 @@ static int run_farm(run *r)
 {
     nave_options options = {.kernels = pi_kernels, .kernel_count = PI_KERNELS, .drain = 1};
 
+    options.program = PROGRAM;
+    options.journal = r->options.journal;
     options.user = r->scanner;
     options.log = log_line;
     options.log_arg = &r->options;

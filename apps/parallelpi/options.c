@@ -23,6 +23,7 @@ static const char usage[] =
     "      --plot FILE   draw the counts, .png, .svg or .pdf; K up to 3 (two_digit_counts.png\n"
     "                    for K = 2, one_digit_counts.png for K = 1)\n"
     "      --no-plot     draw nothing\n"
+    "      --journal FILE  remember finished parts there, and go on from them next time\n"
     "      --simd NAME   way of counting: auto, avx512, avx2, plain (auto); same counts by all\n"
     "  -q, --quiet       print nothing but errors\n"
     "  -h, --help        print this\n"
@@ -32,7 +33,7 @@ static const char usage[] =
     "Exit status: 0, done; 1, input or output failed; 2, wrong usage; 99, stopped by the\n"
     "job's limit or a signal.\n";
 
-enum { DIGITS = 256, DIR, JSON, CSV, PLOT, NO_PLOT, SIMD, VERSION };
+enum { DIGITS = 256, DIR, JSON, CSV, PLOT, NO_PLOT, JOURNAL, SIMD, VERSION };
 
 static const struct option known[] = {{"digits", required_argument, NULL, DIGITS},
                                       {"dir", required_argument, NULL, DIR},
@@ -40,6 +41,7 @@ static const struct option known[] = {{"digits", required_argument, NULL, DIGITS
                                       {"csv", required_argument, NULL, CSV},
                                       {"plot", required_argument, NULL, PLOT},
                                       {"no-plot", no_argument, NULL, NO_PLOT},
+                                      {"journal", required_argument, NULL, JOURNAL},
                                       {"simd", required_argument, NULL, SIMD},
                                       {"quiet", no_argument, NULL, 'q'},
                                       {"help", no_argument, NULL, 'h'},
@@ -93,6 +95,9 @@ static int take(pi_options *options, int option, char **argv)
     case NO_PLOT:
         options->plot = NULL;
         options->plot_asked = -1;
+        return 0;
+    case JOURNAL:
+        options->journal = optarg;
         return 0;
     case SIMD:
         return set_path(options, optarg);

@@ -73,7 +73,7 @@ static pi_tape *allocate(char *const *names, size_t count)
 }
 
 /* Opens a file for a look at its size; not a pipe, for that would block. */
-static int measure(const char *name, uint64_t *size, pi_trouble *trouble)
+static int measure(const char *name, pi_tape_file *file, pi_trouble *trouble)
 {
     struct stat status;
     int descriptor = open(name, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
@@ -89,7 +89,8 @@ static int measure(const char *name, uint64_t *size, pi_trouble *trouble)
         say(trouble, "%s: %s", name, S_ISDIR(status.st_mode) ? strerror(EISDIR) : "not a file");
     else if (status.st_size == 0)
         say(trouble, "%s: the file is empty", name);
-    *size = (uint64_t)status.st_size;
+    file->size = (uint64_t)status.st_size;
+    file->changed = (uint64_t)status.st_mtim.tv_sec * 1000000000 + (uint64_t)status.st_mtim.tv_nsec;
     return S_ISREG(status.st_mode) && status.st_size > 0 ? 0 : -1;
 }
 
@@ -118,7 +119,7 @@ pi_tape *pi_tape_new(char *const *names, size_t count, pi_trouble *trouble)
     }
     for (size_t i = 0; i < count; i++) {
         tape->files[i].base = tape->end;
-        if (measure(names[i], &tape->files[i].size, trouble) < 0) {
+        if (measure(names[i], &tape->files[i], trouble) < 0) {
             free(tape);
             return NULL;
         }

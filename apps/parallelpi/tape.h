@@ -20,7 +20,8 @@ typedef struct pi_trouble {
 typedef struct pi_tape_file {
     uint64_t base; /* position of its first byte */
     uint64_t size;
-    uint64_t name; /* offset of its name in the block */
+    uint64_t changed; /* when, in nanoseconds: counts of other contents are others */
+    uint64_t name;    /* offset of its name in the block */
 } pi_tape_file;
 
 typedef struct pi_tape {
