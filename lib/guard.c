@@ -99,6 +99,7 @@ static int make_child(struct nv_guard *guard)
     if (!hang_bell(guard))
         return nv_error_set(guard->spec.error, NAVE_ENOMEM, "no memory for a guarded process");
     guard->born = guard->orders;
+    atomic_store(&guard->page->order, guard->orders); /* whatever the old one did to it */
     atomic_store(&guard->page->taken, guard->orders);
     atomic_store(&guard->page->left, 0);
     pid = fork_quietly(guard);
@@ -173,7 +174,7 @@ static void hand_over(struct nv_guard *guard, uint32_t first)
     row->ending = false;
     row->handed = nv_clock();
     guard->due = row->handed + LOOK_MIN;
-    row->first = page->first = first;
+    page->first = first;
     page->count = row->count;
     page->tasks[first].started = row->handed;
     page->tasks[first].text = row->size;
@@ -195,9 +196,10 @@ static void finish(struct nv_guard *guard)
 static bool is_innocent(const struct nv_guard *guard, bool begun)
 {
     enum nv_guard_cause cause = guard->state.cause;
-    if (cause == NV_GUARD_TIME || cause == NV_GUARD_OUTPUT)
-        return guard->state.done != guard->row.accused;
-    return !begun && cause != NV_GUARD_CANCELLED && guard->barren < BARREN_MOST;
+    if (!begun)
+        return cause != NV_GUARD_CANCELLED && guard->barren < BARREN_MOST;
+    return (cause == NV_GUARD_TIME || cause == NV_GUARD_OUTPUT) &&
+           guard->state.done != guard->row.accused;
 }
 
 static void blame(struct nv_guard *guard)
@@ -239,10 +241,13 @@ static void bury(struct nv_guard *guard, bool known)
         blame(guard);
 }
 
-static double began(const struct nv_guard *guard)
+/* When the task that runs did, or should have.  A time that cannot be is what the child wrote over
+ * it. */
+static double began(const struct nv_guard *guard, double now)
 {
-    uint32_t at = guard->state.done;
-    return at == guard->row.first ? guard->row.handed : guard->page->tasks[at].started;
+    bool begun = atomic_load(&guard->page->taken) == guard->orders;
+    double started = begun ? guard->page->tasks[guard->state.done].started : 0;
+    return started > guard->row.handed && started < now ? started : guard->row.handed;
 }
 
 static bool is_flooding(const struct nv_guard *guard)
@@ -254,7 +259,7 @@ static bool is_flooding(const struct nv_guard *guard)
 static double next_look(const struct nv_guard *guard, double now)
 {
     const struct nv_guard_row *row = &guard->row;
-    double pause = (now - row->handed) / 8, limit = began(guard) + row->seconds;
+    double pause = (now - row->handed) / 8, limit = began(guard, now) + row->seconds;
     if (row->ending)
         return now + LOOK_ENDING;
     pause = pause < LOOK_MIN ? LOOK_MIN : pause > LOOK_MAX ? LOOK_MAX : pause;
@@ -271,7 +276,7 @@ static void examine(struct nv_guard *guard, double now)
         return;
     }
     nv_report_forward(guard);
-    if (row->seconds > 0 && now > began(guard) + row->seconds)
+    if (row->seconds > 0 && now > began(guard, now) + row->seconds)
         nv_guard_end(guard, NV_GUARD_TIME);
     else if (is_flooding(guard))
         nv_guard_end(guard, NV_GUARD_OUTPUT);

@@ -252,6 +252,7 @@ static void run_row(struct ward *ward)
     uint32_t at = page->first, count = page->count;
     tasks[at].started = now;
     ward->text = tasks[at].text;
+    atomic_store_explicit(&page->taken, ward->order, memory_order_release);
     while (at < count) {
         tasks[at].extra_size = 0;
         guard->spec.run(guard, guard->spec.arg, at);
@@ -294,7 +295,6 @@ void nv_ward_live(struct nv_guard *guard, pid_t parent)
             limit_memory(&ward, ward.page->bytes);
         if (ward.page->capture != ward.capturing)
             capture_output(&ward, ward.page->capture);
-        atomic_store(&ward.page->taken, ward.order);
         run_row(&ward);
     }
 }

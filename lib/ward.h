@@ -41,9 +41,9 @@ struct nv_ward_page {
 
 /* What a parent remembers of the row that runs. */
 struct nv_guard_row {
-    uint32_t first, count; /* as in the page, which the child may damage */
-    double handed;         /* over, when */
-    double seconds;        /* that a task may run */
+    uint32_t count; /* as in the page, which the child may damage */
+    double handed;  /* over, when */
+    double seconds; /* that a task may run */
     bool capture;
     bool running;
     bool ending;              /* the child was killed, and its end is awaited */
