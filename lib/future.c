@@ -395,8 +395,10 @@ void nave_future_free(nave_future *future)
         return;
     if (!future->complete)
         nave_cancel(future);
+    future->hub->heedless = true;
     if (!future->complete)
         nv_hub_wait(future->hub, buffers_free, future, -1);
+    future->hub->heedless = false;
     if (future->complete)
         nv_future_discard(future);
     else

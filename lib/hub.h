@@ -36,6 +36,7 @@ struct nv_hub {
     struct nv_holders holders;
     double heard;               /* the latest time that the scheduler was told */
     struct nv_journal *journal; /* NULL: none is kept */
+    bool heedless;              /* of what is wrong with it: what has begun is to be ended */
     uint64_t calls;             /* that are in it */
     struct nv_digest basis;     /* of what results depend on besides inputs, so far */
     double epoch;               /* seconds since the epoch at nv_hub_time() 0 */

@@ -515,6 +515,7 @@ static int hub_end(nave *ctx, int status)
     struct nv_control control = {.value = status};
     int rc = NAVE_OK, written;
     nave_future *next;
+    hub->heedless = true;
     for (nave_future *future = hub->futures; future != NULL && rc == NAVE_OK; future = next) {
         next = future->next;
         rc = nave_cancel(future);
