@@ -285,17 +285,20 @@ static void block_received(void *arg)
 static int take_block(nave_future *future, int source, const struct nv_item *item)
 {
     const struct nv_result *result = &item->result;
+    bool bulk = (result->flags & NV_BULK) != 0, dropped = future->cancelled;
     size_t size = (size_t)result->size;
-    void *data = !future->cancelled ? malloc(size + 1) : NULL;
+    void *data;
     if (future->fold == NULL || future->fold->block == 0 || size != nv_fold_size(future->fold))
         return not_asked(future, source);
-    if (data == NULL && !future->cancelled)
-        return nv_error_set(&future->hub->ctx->error, NAVE_ENOMEM, "no memory for a reduction");
     ran_on(future, result->engine);
-    if (result->flags & NV_BULK)
-        return receive_to(future, source, result->index, data, size, block_received);
+    if (dropped)
+        return bulk ? receive_to(future, source, result->index, NULL, size, block_received)
+                    : NAVE_OK;
+    data = malloc(size + 1);
     if (data == NULL)
-        return NAVE_OK;
+        return nv_error_set(&future->hub->ctx->error, NAVE_ENOMEM, "no memory for a reduction");
+    if (bulk) /* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): the transfer has the memory */
+        return receive_to(future, source, result->index, data, size, block_received);
     memcpy(data, item->data, size);
     return put_block(future, result->index / future->fold->block, data, result->engine);
 }

@@ -193,11 +193,11 @@ int nv_stream_apply(nave_view *view, const char *kernel, const void *in, size_t 
     int rc = nv_hub_check(hub->ctx);
     if (rc == NAVE_OK)
         rc = stream_for(view, kernel, in_size, out_size, &stream);
-    if (rc == NAVE_OK && !nv_hub_may_begin(hub, stream->carrier->kernel))
-        rc = nv_hub_drained(hub);
     if (rc != NAVE_OK)
         return rc;
     assert(stream != NULL);
+    if (!nv_hub_may_begin(hub, stream->carrier->kernel))
+        return nv_hub_drained(hub);
     future = single_new(stream);
     if (future == NULL)
         return nv_error_set(&hub->ctx->error, NAVE_ENOMEM, "no memory for a future");

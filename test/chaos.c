@@ -214,16 +214,16 @@ static pid_t start_job(int ranks)
 static pid_t pid_of(int rank)
 {
     char name[300];
-    long pid = 0;
+    char line[32] = "";
     FILE *file;
     snprintf(name, sizeof name, "%s/pid.%d", folder, rank);
     file = fopen(name, "r");
     if (file == NULL)
         return 0;
-    if (fscanf(file, "%ld", &pid) != 1)
-        pid = 0;
+    if (fgets(line, sizeof line, file) == NULL)
+        line[0] = '\0';
     fclose(file);
-    return (pid_t)pid;
+    return (pid_t)strtol(line, NULL, 10);
 }
 
 /* Whatever was killed, nothing of the job is left. */
@@ -317,10 +317,20 @@ static int make_folder(void **state)
 
 static int remove_folder(void **state)
 {
-    char command[256];
+    static const char *const names[] = {"farm.db", "farm.db-wal", "farm.db-shm", "farm.db-lock",
+                                        "report"};
     (void)state;
-    snprintf(command, sizeof command, "rm -rf '%s'", folder);
-    return system(command);
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        char name[300];
+        snprintf(name, sizeof name, "%s/%s", folder, names[i]);
+        unlink(name);
+    }
+    for (int rank = 0; rank < 4; rank++) {
+        char name[300];
+        snprintf(name, sizeof name, "%s/pid.%d", folder, rank);
+        unlink(name);
+    }
+    return rmdir(folder);
 }
 
 int main(int argc, char **argv)

@@ -332,7 +332,8 @@ static void fill_frame(void)
 {
     struct nv_run run = {.job = 1, .count = 3, .in_size = 5, .extra_size = 7};
     struct nv_results results = {.job = 1, .count = 3, .size = 9};
-    struct nv_result result = {.job = 1, .code = 2, .message_size = 3, .output_size = 40, .size = 20};
+    struct nv_result result = {
+        .job = 1, .code = 2, .message_size = 3, .output_size = 40, .size = 20};
     struct nv_control control = {.job = 1, .list_size = 6};
     frame.size = 0;
     assert_true(nv_frame_add_run(&frame, NV_RUN, &run, bytes, bytes));

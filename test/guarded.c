@@ -26,15 +26,15 @@ static enum fate fate_of(size_t index)
 
 static void doomed(nave_task *task, enum fate fate)
 {
-    volatile int *nowhere = NULL;
+    volatile enum fate still = fate;
     fprintf(stderr, "the last words of %zu\n", nave_task_index(task));
     if (fate == CRASH)
-        *nowhere = 1;
+        raise(SIGSEGV);
     if (fate == ABORT)
         abort();
     if (fate == LEAVE)
         exit(7);
-    while (fate == HANG)
+    while (still == HANG)
         pause();
 }
 
@@ -173,7 +173,8 @@ static void check_fate(const nave_record *record, uint64_t x, const uint64_t *ou
     static const struct {
         int code;
         const char *said;
-    } known[FATES] = {[CRASH] = {NAVE_ECRASH, "signal 11"},
+    } known[FATES] = {[GOOD] = {0, ""},
+                      [CRASH] = {NAVE_ECRASH, "signal 11"},
                       [ABORT] = {NAVE_ECRASH, "signal 6"},
                       [LEAVE] = {NAVE_ECRASH, "status 7"},
                       [HANG] = {NAVE_ETIMEDOUT, "longer"},
@@ -223,13 +224,12 @@ static void test_fates(void **state)
 static void sizes_hub(nave *ctx)
 {
     static const size_t sizes[] = {0, 1, 100, 5000, 20000, 3000000};
+    static unsigned char in[9000000], out[9000000];
     nave_view *view = VIEW(.retries = 0);
     NEED(view != NULL);
     for (size_t s = 0; s < sizeof sizes / sizeof *sizes; s++) {
         size_t size = sizes[s], n = size > 100000 ? 3 : 40;
-        unsigned char *in = malloc(n * size + 1), *out = malloc(n * size + 1);
         nave_future *future;
-        NEED(in != NULL && out != NULL);
         for (size_t i = 0; i < n * size; i++)
             in[i] = (unsigned char)(i * 31 + i / 1000);
         memset(out, 0, n * size);
@@ -242,12 +242,10 @@ static void sizes_hub(nave *ctx)
                 const void *data;
                 size_t got;
                 NEED_OK(nave_result(future, i, &data, &got));
-                CHECK(got == size && memcmp(data, in + i * size, size) == 0);
+                CHECK(got == size && (size == 0 || memcmp(data, in + i * size, size) == 0));
             }
             nave_future_free(future);
         }
-        free(in);
-        free(out);
     }
 }
 
@@ -272,7 +270,7 @@ static void sums_hub(nave *ctx)
         CHECK(sum[1] == N && sum[0] > serial - 1e-9 && sum[0] < serial + 1e-9);
         if (k == 0)
             memcpy(first, sum, sizeof first);
-        CHECK(memcmp(first, sum, sizeof first) == 0);
+        CHECK(first[0] == sum[0] && first[1] == sum[1]);
         NEED_OK(nave_map_reduce(view, k == 0 ? "count_up" : "count_more", NULL, 0, N, &count, 1,
                                 MPI_UINT64_T, MPI_SUM));
         CHECK(count == (uint64_t)N * (N - 1) / 2);
