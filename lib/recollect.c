@@ -9,7 +9,7 @@
 
 static bool is_journaled(const nave_future *future)
 {
-    return future->call > 0;
+    return future->call > 0 && future->hub->journal != NULL;
 }
 
 static const char *kind_of(const nave_future *future)
