@@ -470,6 +470,7 @@ static void inconsistent_items_are_refused(void **state)
     REFUSED(nv_results, size, uint64_t, ((uint64_t)1 << 62) + 4);
     assert_true(nv_frame_add_result(&frame, &(struct nv_result){.size = 8}, NULL, bytes));
     REFUSED(nv_result, message_size, uint32_t, NV_MESSAGE_MAX + 1);
+    assert_true(nv_frame_add_result(&frame, &(struct nv_result){.size = 8}, NULL, bytes));
     REFUSED(nv_result, output_size, uint32_t, NV_OUTPUT_MAX + 1);
     assert_true(nv_frame_add_result(&frame, &(struct nv_result){.size = 8}, NULL, bytes));
     REFUSED(nv_result, size, uint64_t, UINT64_MAX);
