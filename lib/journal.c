@@ -13,8 +13,6 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { APPLICATION = 0x4e617665 /* "Nave" */, FORMAT = 1 };
-
 struct nv_journal {
     char *file, *lock_file;
     int lock; /* -1: none */
@@ -116,9 +114,9 @@ static int check_identity(struct nv_journal *journal, struct nv_error *error)
         return failed(journal, error);
     if (application == 0 && tables == 0)
         return NAVE_OK;
-    if (application != APPLICATION)
+    if (application != NV_JOURNAL_APPLICATION)
         return refuse(journal, error, "it is the database of another program");
-    if (format != FORMAT)
+    if (format != NV_JOURNAL_FORMAT)
         return refuse(journal, error, "it was written by another version of Nave");
     if (!nv_database_text(db, "PRAGMA quick_check(1)", verdict, sizeof verdict))
         return failed(journal, error);
@@ -130,7 +128,7 @@ static int make_tables(struct nv_journal *journal, struct nv_error *error)
     char number[96], mode[16] = "";
     struct nv_database *db = journal->write;
     snprintf(number, sizeof number, "PRAGMA application_id = %d; PRAGMA user_version = %d",
-             APPLICATION, FORMAT);
+             NV_JOURNAL_APPLICATION, NV_JOURNAL_FORMAT);
     if (!nv_database_text(db, "PRAGMA journal_mode = WAL", mode, sizeof mode) ||
         !nv_database_run(db, "PRAGMA synchronous = FULL") || !nv_database_run(db, number) ||
         !nv_database_run(db, schema))

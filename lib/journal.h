@@ -25,8 +25,10 @@ struct nv_journal;
 
 #define NV_JOURNAL_SECONDS 0.5 /* that a record waits for others */
 enum {
-    NV_JOURNAL_BATCH = 4 << 20,    /* bytes of a batch that waits for no others */
-    NV_JOURNAL_WAITING = 256 << 20 /* bytes that may wait to be written */
+    NV_JOURNAL_APPLICATION = 0x4e617665, /* "Nave", SQLite's application_id of the file */
+    NV_JOURNAL_FORMAT = 1,               /*   and its user_version */
+    NV_JOURNAL_BATCH = 4 << 20,          /* bytes of a batch that waits for no others */
+    NV_JOURNAL_WAITING = 256 << 20       /* bytes that may wait to be written */
 };
 
 struct nv_journal_job {

@@ -2,6 +2,7 @@
  *
  * Read on in topo.c; a new verb is a file with its function, and a line in the table below. */
 #include "cli.h"
+#include "log.h"
 #include "topo.h"
 #include "verb.h"
 
@@ -13,6 +14,7 @@
 
 static const verb verbs[] = {
     {"topo", topo_run, "who runs where, with a picture"},
+    {"log", log_run, "what a journal says of jobs and tasks"},
 };
 
 enum { VERBS = sizeof verbs / sizeof *verbs };

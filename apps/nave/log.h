@@ -1,0 +1,9 @@
+/* log - the verb that reads a journal. */
+#ifndef NAVE_LOG_H
+#define NAVE_LOG_H
+
+#include "verb.h"
+
+int log_run(int argc, char **argv);
+
+#endif
