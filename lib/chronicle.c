@@ -1,174 +1,285 @@
-/* chronicle - reading a journal: see nave_journal.h.  SPDX-License-Identifier: BSD-3-Clause */
+/* chronicle - reads a journal; see nave_journal.h.  SPDX-License-Identifier: BSD-3-Clause
+ *
+ * Design notes.  A read transaction from opening to closing keeps all lists at one moment.  Older
+ * records are found by the mark that a job sets before it runs failed tasks again, and a record of
+ * the same digest in a later job; a job that was cut off before it came to such a task leaves the
+ * mark alone, and then the old record counts.
+ */
 #include "nave_journal.h"
 #include "database.h"
+#include "error.h"
 #include "journal.h"
 
 #include <errno.h>
-#include <stdio.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
-struct nave_log {
+enum list { NONE, JOBS, TASKS, SUMS };
+
+struct nave_journal {
+    char *file;
     struct nv_database *database;
-    struct nv_statement *jobs, *records;
-    char error[512];
+    struct nv_statement *rows;
+    enum list list;
+    bool written; /* somebody holds the lock of the writer */
+    int64_t last; /* job */
+    struct nv_error error;
 };
 
-static int failed(nave_log *log, const char *file, const char *why)
+#define SELECTED                                                                                   \
+    " FROM task t LEFT JOIN call c ON c.job = t.job AND c.call = t.call "                          \
+    "LEFT JOIN (SELECT DISTINCT o.id AS id FROM task o JOIN task n ON n.low = o.low "              \
+    "AND n.high = o.high AND n.job > o.job WHERE o.again = 1) older ON older.id = t.id "           \
+    "WHERE (?1 IS NULL OR c.kernel = ?1) AND (?2 IS NULL OR t.job = ?2) "                          \
+    "AND (?3 IS NULL OR t.call = ?3) AND (?4 IS NULL OR t.state = ?4) "                            \
+    "AND (?5 IS NULL OR t.engine = ?5) "
+#define COUNTS "(older.id IS NULL)"
+
+static const char select_jobs[] =
+    "SELECT id, program, version, ranks, began, ended, status FROM job ORDER BY id";
+static const char select_tasks[] =
+    "SELECT t.job, t.call, t.task, t.count, c.kind, c.kernel, t.state, NOT " COUNTS ", t.code, "
+    "t.attempts, t.engine, t.message, t.host, t.submitted, t.started, t.ended, "
+    "length(t.result), t.output" SELECTED "ORDER BY t.id";
+static const char select_sums[] =
+    "SELECT c.kernel, c.kind, count(DISTINCT t.job << 32 | t.call), "
+    "sum(t.count * (t.state = 2) * " COUNTS "), sum(t.count * (t.state = 3) * " COUNTS "), "
+    "sum(t.attempts * " COUNTS "), sum(NOT " COUNTS "), "
+    "sum((t.ended - t.started) * " COUNTS ")" SELECTED
+    "GROUP BY c.kernel, c.kind ORDER BY c.kernel, c.kind";
+
+/* --------------------------------------------------------------------------------------- opening */
+
+static int refuse(nave_journal *journal, const char *why)
 {
-    snprintf(log->error, sizeof log->error, "%s%s%s", file, *file != '\0' ? ": " : "", why);
-    return NAVE_EJOURNAL;
+    return nv_error_set(&journal->error, NAVE_EJOURNAL, "%s: %s", journal->file, why);
 }
 
-/* What SQLite would say of a file that is none of its own is less clear. */
-static int look_at_file(nave_log *log, const char *file)
+static int failed(nave_journal *journal)
 {
-    char begin[16] = "";
+    const char *why = nv_database_why(journal->database);
+    return refuse(journal, why[0] != '\0' ? why : "out of memory");
+}
+
+static int look_at_file(nave_journal *journal)
+{
     struct stat status;
-    FILE *bytes;
-    size_t got;
-    if (stat(file, &status) != 0)
-        return failed(log, file, strerror(errno));
+    if (stat(journal->file, &status) != 0)
+        return refuse(journal, strerror(errno));
     if (S_ISDIR(status.st_mode))
-        return failed(log, file, strerror(EISDIR));
-    bytes = fopen(file, "rb");
-    if (bytes == NULL)
-        return failed(log, file, strerror(errno));
-    got = fread(begin, 1, sizeof begin, bytes);
-    fclose(bytes);
-    if (got < sizeof begin || memcmp(begin, "SQLite format 3", sizeof begin) != 0)
-        return failed(log, file, got == 0 ? "it is empty" : "it is not a journal of Nave");
-    return NAVE_OK;
+        return refuse(journal, strerror(EISDIR));
+    if (!S_ISREG(status.st_mode))
+        return refuse(journal, "not a file");
+    return status.st_size > 0 ? NAVE_OK : refuse(journal, "it is empty");
 }
 
-static int look_at_database(nave_log *log, const char *file)
+static int check_identity(nave_journal *journal)
 {
-    struct nv_database *database = log->database;
-    int64_t number = 0;
-    const char *why = nv_database_why(database);
-    if (*why == '\0' && nv_database_number(database, "PRAGMA application_id", &number) &&
-        number != NV_JOURNAL_APPLICATION)
-        return failed(log, file, "it is the database of another program");
-    if (*why == '\0' && nv_database_number(database, "SELECT count(*) FROM task", &number))
+    int64_t application = 0, format = 0;
+    char verdict[128] = "";
+    struct nv_database *db = journal->database;
+    if (!nv_database_run(db, "BEGIN") ||
+        !nv_database_number(db, "PRAGMA application_id", &application) ||
+        !nv_database_number(db, "PRAGMA user_version", &format))
+        return failed(journal);
+    if (application != NV_JOURNAL_APPLICATION)
+        return refuse(journal, "it is no journal of Nave");
+    if (format != NV_JOURNAL_FORMAT)
+        return refuse(journal, "it was written by another version of Nave");
+    if (!nv_database_text(db, "PRAGMA quick_check(1)", verdict, sizeof verdict))
+        return failed(journal);
+    if (strcmp(verdict, "ok") != 0)
+        return refuse(journal, "it is damaged");
+    return nv_database_number(db, "SELECT ifnull(max(id), 0) FROM job", &journal->last)
+               ? NAVE_OK
+               : failed(journal);
+}
+
+/* The writer locks a file of its own, which is gone when it ends in good order. */
+static int look_for_writer(nave_journal *journal)
+{
+    struct flock lock = {.l_type = F_RDLCK, .l_whence = SEEK_SET};
+    char *name = malloc(strlen(journal->file) + sizeof "-lock");
+    int fd;
+    if (name == NULL)
+        return nv_error_set(&journal->error, NAVE_ENOMEM, "out of memory");
+    strcat(strcpy(name, journal->file), "-lock");
+    fd = open(name, O_RDONLY | O_CLOEXEC);
+    free(name);
+    if (fd < 0)
         return NAVE_OK;
-    return failed(log, file, *why != '\0' ? why : "out of memory");
+    journal->written = fcntl(fd, F_GETLK, &lock) == 0 && lock.l_type != F_UNLCK;
+    close(fd);
+    return NAVE_OK;
 }
 
-int nave_log_open(const char *file, nave_log **out)
+static int open_file(nave_journal *journal)
 {
-    nave_log *log = calloc(1, sizeof *log);
-    int rc;
-    *out = log;
-    if (log == NULL)
+    int rc = look_at_file(journal);
+    if (rc == NAVE_OK)
+        rc = look_for_writer(journal);
+    if (rc != NAVE_OK)
+        return rc;
+    journal->database = nv_database_open(journal->file, false);
+    if (journal->database == NULL)
+        return nv_error_set(&journal->error, NAVE_ENOMEM, "out of memory");
+    if (nv_database_why(journal->database)[0] != '\0')
+        return failed(journal);
+    return check_identity(journal);
+}
+
+int nave_journal_open(const char *file, nave_journal **out)
+{
+    nave_journal *journal = calloc(1, sizeof *journal);
+    *out = NULL;
+    if (journal == NULL || (journal->file = strdup(file)) == NULL) {
+        free(journal);
         return NAVE_ENOMEM;
-    rc = look_at_file(log, file);
-    if (rc != NAVE_OK)
-        return rc;
-    log->database = nv_database_open(file, false);
-    if (log->database == NULL)
-        return failed(log, file, "out of memory");
-    return look_at_database(log, file);
+    }
+    *out = journal;
+    return open_file(journal);
 }
 
-void nave_log_close(nave_log **where)
+void nave_journal_close(nave_journal **where)
 {
-    nave_log *log = *where;
-    *where = NULL;
-    if (log == NULL)
+    nave_journal *journal = *where;
+    if (journal == NULL)
         return;
-    nv_statement_free(log->jobs);
-    nv_statement_free(log->records);
-    nv_database_close(log->database);
-    free(log);
+    *where = NULL;
+    nv_statement_free(journal->rows);
+    nv_database_close(journal->database);
+    free(journal->file);
+    free(journal);
 }
 
-const char *nave_log_error(const nave_log *log)
+const char *nave_journal_error(const nave_journal *journal)
 {
-    return log != NULL ? log->error : "out of memory";
+    return journal != NULL ? journal->error.text : nave_strerror(NAVE_ENOMEM);
 }
 
-/* The next row of a statement. */
-static int next(nave_log *log, struct nv_statement *statement)
+/* ----------------------------------------------------------------------------------------- lists */
+
+static int begin(nave_journal *journal, enum list list, const char *sql)
 {
-    int more = statement != NULL ? nv_statement_next(statement) : -1;
+    nv_statement_free(journal->rows);
+    journal->error.text[0] = '\0';
+    journal->list = list;
+    journal->rows = nv_statement_new(journal->database, sql);
+    return journal->rows != NULL ? NAVE_OK : failed(journal);
+}
+
+/* Places that are not set let everything through. */
+static int begin_filtered(nave_journal *journal, enum list list, const char *sql,
+                          const nave_journal_filter *filter)
+{
+    int rc = begin(journal, list, sql);
+    if (rc != NAVE_OK || filter == NULL)
+        return rc;
+    if (filter->kernel != NULL)
+        nv_statement_string(journal->rows, 1, filter->kernel);
+    if (filter->job != 0)
+        nv_statement_integer(journal->rows, 2, (int64_t)filter->job);
+    if (filter->call != 0)
+        nv_statement_integer(journal->rows, 3, (int64_t)filter->call);
+    if (filter->state != NAVE_WAITING)
+        nv_statement_integer(journal->rows, 4, filter->state);
+    if (filter->by_engine)
+        nv_statement_integer(journal->rows, 5, filter->engine);
+    return NAVE_OK;
+}
+
+int nave_journal_jobs(nave_journal *journal)
+{
+    return begin(journal, JOBS, select_jobs);
+}
+
+int nave_journal_tasks(nave_journal *journal, const nave_journal_filter *filter)
+{
+    return begin_filtered(journal, TASKS, select_tasks, filter);
+}
+
+int nave_journal_sums(nave_journal *journal, const nave_journal_filter *filter)
+{
+    return begin_filtered(journal, SUMS, select_sums, filter);
+}
+
+static int next(nave_journal *journal, enum list list)
+{
+    int more;
+    if (journal->list != list || journal->rows == NULL)
+        return nv_error_set(&journal->error, NAVE_ESTATE, "%s: another list was begun",
+                            journal->file);
+    more = nv_statement_next(journal->rows);
+    if (more == 1)
+        return NAVE_OK;
     if (more < 0)
-        return failed(log, "", nv_database_why(log->database));
-    return more == 1 ? NAVE_OK : NAVE_END;
+        return failed(journal);
+    journal->list = NONE;
+    return NAVE_END;
 }
 
-int nave_log_next_job(nave_log *log, nave_log_job *job)
+int nave_journal_next_job(nave_journal *journal, nave_journal_job *job)
 {
-    struct nv_statement *s;
-    int rc;
-    if (log->jobs == NULL)
-        log->jobs = nv_statement_new(
-            log->database,
-            "SELECT id, program, version, ranks, began, ended, status, "
-            "(SELECT coalesce(sum(count), 0) FROM task WHERE job = job.id AND state = 2), "
-            "(SELECT count(*) FROM task WHERE job = job.id AND state = 3) FROM job ORDER BY id");
-    s = log->jobs;
-    rc = next(log, s);
+    struct nv_statement *row = journal->rows;
+    int rc = next(journal, JOBS);
     if (rc != NAVE_OK)
         return rc;
-    *job = (nave_log_job){.job = (long)nv_column_integer(s, 0),
-                          .program = nv_column_string(s, 1),
-                          .version = nv_column_string(s, 2),
-                          .ranks = (int)nv_column_integer(s, 3),
-                          .began = nv_column_real(s, 4),
-                          .ended = nv_column_real(s, 5),
-                          .status = (int)nv_column_integer(s, 6),
-                          .succeeded = (unsigned long long)nv_column_integer(s, 7),
-                          .failed = (unsigned long long)nv_column_integer(s, 8)};
+    *job = (nave_journal_job){.job = (uint64_t)nv_column_integer(row, 0),
+                              .program = nv_column_string(row, 1),
+                              .version = nv_column_string(row, 2),
+                              .ranks = (int)nv_column_integer(row, 3),
+                              .began = nv_column_real(row, 4),
+                              .ended = nv_column_real(row, 5),
+                              .status = (int)nv_column_integer(row, 6)};
+    job->running = journal->written && job->ended <= 0 && (int64_t)job->job == journal->last;
     return NAVE_OK;
 }
 
-int nave_log_select(nave_log *log, const nave_log_filter *filter)
+int nave_journal_next_task(nave_journal *journal, nave_journal_task *task)
 {
-    static const nave_log_filter all;
-    static const char sql[] =
-        "SELECT task.job, task.call, task.task, task.count, coalesce(call.kind, ''), "
-        "coalesce(call.kernel, ''), state, attempts, engine, code, host, message, submitted, "
-        "started, ended, output, result FROM task LEFT JOIN call ON call.job = task.job AND "
-        "call.call = task.call WHERE (?1 = 0 OR state = ?1) AND (?2 = 0 OR task.job = ?2) AND "
-        "(?3 = 0 OR task.call = ?3) AND (?4 = '' OR call.kernel = ?4) AND (?5 = 0 OR engine = ?6) "
-        "ORDER BY task.id";
-    filter = filter != NULL ? filter : &all;
-    nv_statement_free(log->records);
-    log->records = nv_statement_new(log->database, sql);
-    if (log->records == NULL)
-        return failed(log, "", nv_database_why(log->database));
-    nv_statement_integer(log->records, 1, filter->state);
-    nv_statement_integer(log->records, 2, filter->job);
-    nv_statement_integer(log->records, 3, (int64_t)filter->call);
-    nv_statement_string(log->records, 4, filter->kernel != NULL ? filter->kernel : "");
-    nv_statement_integer(log->records, 5, filter->by_engine);
-    nv_statement_integer(log->records, 6, filter->engine);
+    struct nv_statement *row = journal->rows;
+    int rc = next(journal, TASKS);
+    if (rc != NAVE_OK)
+        return rc;
+    *task = (nave_journal_task){.job = (uint64_t)nv_column_integer(row, 0),
+                                .call = (uint64_t)nv_column_integer(row, 1),
+                                .index = (uint64_t)nv_column_integer(row, 2),
+                                .count = (uint64_t)nv_column_integer(row, 3),
+                                .kind = nv_column_string(row, 4),
+                                .kernel = nv_column_string(row, 5),
+                                .state = (enum nave_task_state)nv_column_integer(row, 6),
+                                .older = nv_column_integer(row, 7) != 0,
+                                .code = (int)nv_column_integer(row, 8),
+                                .attempts = (int)nv_column_integer(row, 9),
+                                .engine = (int)nv_column_integer(row, 10),
+                                .message = nv_column_string(row, 11),
+                                .host = nv_column_string(row, 12),
+                                .submitted = nv_column_real(row, 13),
+                                .started = nv_column_real(row, 14),
+                                .ended = nv_column_real(row, 15),
+                                .size = (uint64_t)nv_column_integer(row, 16)};
+    task->output = nv_column_bytes(row, 17, &task->output_size);
+    if (task->output == NULL)
+        task->output = "";
     return NAVE_OK;
 }
 
-int nave_log_next(nave_log *log, nave_log_record *record)
+int nave_journal_next_sum(nave_journal *journal, nave_journal_sum *sum)
 {
-    struct nv_statement *s = log->records;
-    int rc = next(log, s);
+    struct nv_statement *row = journal->rows;
+    int rc = next(journal, SUMS);
     if (rc != NAVE_OK)
         return rc;
-    *record = (nave_log_record){.job = (long)nv_column_integer(s, 0),
-                                .call = (unsigned long long)nv_column_integer(s, 1),
-                                .task = (unsigned long long)nv_column_integer(s, 2),
-                                .count = (unsigned long long)nv_column_integer(s, 3),
-                                .kind = nv_column_string(s, 4),
-                                .kernel = nv_column_string(s, 5),
-                                .state = (enum nave_task_state)nv_column_integer(s, 6),
-                                .attempts = (int)nv_column_integer(s, 7),
-                                .engine = (int)nv_column_integer(s, 8),
-                                .code = (int)nv_column_integer(s, 9),
-                                .host = nv_column_string(s, 10),
-                                .message = nv_column_string(s, 11),
-                                .submitted = nv_column_real(s, 12),
-                                .started = nv_column_real(s, 13),
-                                .ended = nv_column_real(s, 14)};
-    record->output = nv_column_bytes(s, 15, &record->output_size);
-    record->data = nv_column_bytes(s, 16, &record->size);
+    *sum = (nave_journal_sum){.kernel = nv_column_string(row, 0),
+                              .kind = nv_column_string(row, 1),
+                              .calls = (uint64_t)nv_column_integer(row, 2),
+                              .succeeded = (uint64_t)nv_column_integer(row, 3),
+                              .failed = (uint64_t)nv_column_integer(row, 4),
+                              .attempts = (uint64_t)nv_column_integer(row, 5),
+                              .older = (uint64_t)nv_column_integer(row, 6),
+                              .seconds = nv_column_real(row, 7)};
     return NAVE_OK;
 }

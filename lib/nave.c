@@ -304,11 +304,9 @@ static char *describe_kernels(const struct nv_kernels *kernels)
     char *text, *at;
     for (size_t i = NV_KERNEL_OWN; i < kernels->count; i++)
         room += strlen(kernels->names[i]) + 16;
-    text = at = malloc(room);
+    text = at = calloc(1, room);
     for (size_t i = NV_KERNEL_OWN; text != NULL && i < kernels->count; i++)
         at += sprintf(at, "%s %u\n", kernels->names[i], kernels->flags[i]);
-    if (text != NULL)
-        *at = '\0';
     return text;
 }
 

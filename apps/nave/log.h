@@ -1,4 +1,4 @@
-/* log - the verb that reads a journal. */
+/* log - `nave log`: prints what is in a journal. */
 #ifndef NAVE_LOG_H
 #define NAVE_LOG_H
 

@@ -14,7 +14,7 @@
 
 static const verb verbs[] = {
     {"topo", topo_run, "who runs where, with a picture"},
-    {"log", log_run, "what a journal says of jobs and tasks"},
+    {"log", log_run, "what is in a journal"},
 };
 
 enum { VERBS = sizeof verbs / sizeof *verbs };
@@ -22,7 +22,7 @@ enum { VERBS = sizeof verbs / sizeof *verbs };
 static void help(void)
 {
     puts("usage: [mpirun -np RANKS] nave VERB [OPTION...]\n"
-         "Ask or try something of a farm over all ranks.\n");
+         "Ask or try something of a farm over all ranks, or read its journal.\n");
     for (size_t i = 0; i < VERBS; i++)
         printf("  %-12s  %s\n", verbs[i].name, verbs[i].what);
     puts("\n"
