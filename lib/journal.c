@@ -13,6 +13,8 @@
 #include <time.h>
 #include <unistd.h>
 
+enum { APPLICATION = NV_JOURNAL_APPLICATION, FORMAT = NV_JOURNAL_FORMAT };
+
 struct nv_journal {
     char *file, *lock_file;
     int lock; /* -1: none */
@@ -23,8 +25,10 @@ struct nv_journal {
     int64_t job;
 };
 
+/* One transaction: what is killed while it makes a journal leaves an empty file, or a journal. */
 static const char schema[] =
     "BEGIN;"
+    "PRAGMA application_id = %d; PRAGMA user_version = %d;"
     "CREATE TABLE IF NOT EXISTS job (id INTEGER PRIMARY KEY, program TEXT, version TEXT, "
     "ranks INTEGER, kernels TEXT, began REAL, ended REAL, status INTEGER);"
     "CREATE TABLE IF NOT EXISTS call (job INTEGER, call INTEGER, kind TEXT, kernel TEXT, "
@@ -57,6 +61,17 @@ static bool lock_is_there(const struct nv_journal *journal)
            mine.st_ino == there.st_ino && mine.st_dev == there.st_dev;
 }
 
+/* The lock file is another job's then, and stays. */
+static int no_lock(struct nv_journal *journal, struct nv_error *error, int why)
+{
+    close(journal->lock);
+    journal->lock = -1;
+    if (why == EACCES || why == EAGAIN)
+        return refuse(journal, error, "another job is writing it");
+    return nv_error_set(error, NAVE_EJOURNAL, "%s: cannot be locked: %s", journal->lock_file,
+                        strerror(why));
+}
+
 static int take_lock(struct nv_journal *journal, struct nv_error *error)
 {
     struct flock whole = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
@@ -66,7 +81,7 @@ static int take_lock(struct nv_journal *journal, struct nv_error *error)
             return nv_error_set(error, NAVE_EJOURNAL, "%s: %s", journal->lock_file,
                                 strerror(errno));
         if (fcntl(journal->lock, F_SETLK, &whole) != 0)
-            return refuse(journal, error, "another job is writing it");
+            return no_lock(journal, error, errno);
         if (lock_is_there(journal))
             return NAVE_OK;
         close(journal->lock);
@@ -91,7 +106,7 @@ static int look_at_file(const struct nv_journal *journal, struct nv_error *error
         return refuse(journal, error, strerror(errno));
     got = fread(begin, 1, sizeof begin, file);
     fclose(file);
-    if (got > 0 && memcmp(begin, "SQLite format 3", got) != 0)
+    if (got > 0 && (got < sizeof begin || memcmp(begin, "SQLite format 3", sizeof begin) != 0))
         return refuse(journal, error, "it is not a journal of Nave");
     return NAVE_OK;
 }
@@ -102,10 +117,21 @@ static int failed(const struct nv_journal *journal, struct nv_error *error)
     return refuse(journal, error, why[0] != '\0' ? why : "out of memory");
 }
 
+/* SQLite reads what is missing of the last page as zeros.  With a WAL the page may be there. */
+static bool ends_within_page(const struct nv_journal *journal, int64_t page_size)
+{
+    char wal[4096];
+    struct stat status;
+    bool short_name = snprintf(wal, sizeof wal, "%s-wal", journal->file) < (int)sizeof wal;
+    if (!short_name || (stat(wal, &status) == 0 && status.st_size > 0))
+        return false;
+    return stat(journal->file, &status) == 0 && page_size > 0 && status.st_size % page_size != 0;
+}
+
 /* A new file has no tables and no number. */
 static int check_identity(struct nv_journal *journal, struct nv_error *error)
 {
-    int64_t application = 0, format = 0, tables = 0;
+    int64_t application = 0, format = 0, tables = 0, page_size = 0;
     char verdict[128] = "";
     struct nv_database *db = journal->write;
     if (!nv_database_number(db, "PRAGMA application_id", &application) ||
@@ -114,24 +140,25 @@ static int check_identity(struct nv_journal *journal, struct nv_error *error)
         return failed(journal, error);
     if (application == 0 && tables == 0)
         return NAVE_OK;
-    if (application != NV_JOURNAL_APPLICATION)
+    if (application != APPLICATION)
         return refuse(journal, error, "it is the database of another program");
-    if (format != NV_JOURNAL_FORMAT)
+    if (format != FORMAT)
         return refuse(journal, error, "it was written by another version of Nave");
-    if (!nv_database_text(db, "PRAGMA quick_check(1)", verdict, sizeof verdict))
+    if (!nv_database_number(db, "PRAGMA page_size", &page_size) ||
+        !nv_database_text(db, "PRAGMA quick_check(1)", verdict, sizeof verdict))
         return failed(journal, error);
+    if (ends_within_page(journal, page_size))
+        return refuse(journal, error, "it is damaged: its end is missing");
     return strcmp(verdict, "ok") == 0 ? NAVE_OK : refuse(journal, error, "it is damaged");
 }
 
 static int make_tables(struct nv_journal *journal, struct nv_error *error)
 {
-    char number[96], mode[16] = "";
+    char make[sizeof schema + 32], mode[16] = "";
     struct nv_database *db = journal->write;
-    snprintf(number, sizeof number, "PRAGMA application_id = %d; PRAGMA user_version = %d",
-             NV_JOURNAL_APPLICATION, NV_JOURNAL_FORMAT);
+    snprintf(make, sizeof make, schema, APPLICATION, FORMAT);
     if (!nv_database_text(db, "PRAGMA journal_mode = WAL", mode, sizeof mode) ||
-        !nv_database_run(db, "PRAGMA synchronous = FULL") || !nv_database_run(db, number) ||
-        !nv_database_run(db, schema))
+        !nv_database_run(db, "PRAGMA synchronous = FULL") || !nv_database_run(db, make))
         return failed(journal, error);
     return strcmp(mode, "wal") == 0
                ? NAVE_OK
@@ -237,6 +264,8 @@ int nv_journal_open(const char *file, const struct nv_journal_job *job, struct n
         sprintf(journal->lock_file, "%s-lock", file);
     if (journal->file != NULL && journal->lock_file != NULL)
         rc = open_all(journal, job, error);
+    else
+        nv_error_set(error, rc, "no memory for the journal");
     if (rc != NAVE_OK) {
         journal_free(journal);
         return rc;

@@ -2,6 +2,7 @@
 #include "past.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 /* A record; those of one digest are linked, the first is in the table. */
 struct entry {
@@ -17,14 +18,18 @@ struct nv_past {
     uint32_t *table; /* open addressing by digest: one more than a place; 0: free */
     size_t slots;    /* a power of two, twice as many as records at least */
     uint64_t left;
+    char *bytes; /* texts, output and result of the record that was taken last */
+    size_t bytes_room;
 };
 
 static bool add(struct nv_past *past, struct nv_digest digest, int64_t row)
 {
     if (past->count == past->room) {
         size_t room = past->room == 0 ? 1024 : 2 * past->room;
-        struct entry *entries = realloc(past->entries, room * sizeof *entries);
-        if (entries == NULL || room > UINT32_MAX / 2)
+        struct entry *entries = NULL;
+        if (room <= UINT32_MAX / 2)
+            entries = realloc(past->entries, room * sizeof *entries);
+        if (entries == NULL)
             return false;
         past->entries = entries;
         past->room = room;
@@ -102,6 +107,7 @@ void nv_past_free(struct nv_past *past)
     nv_statement_free(past->record);
     free(past->entries);
     free(past->table);
+    free(past->bytes);
     free(past);
 }
 
@@ -110,13 +116,36 @@ uint64_t nv_past_left(const struct nv_past *past)
     return past->left;
 }
 
-static bool read_record(struct nv_past *past, int64_t row, struct nv_journal_task *task)
+/* Puts bytes behind those that are there already; NULL for none. */
+static const void *keep(struct nv_past *past, size_t *used, const void *data, size_t size)
 {
-    struct nv_statement *s = past->record;
-    nv_statement_reset(s);
-    nv_statement_integer(s, 1, row);
-    if (nv_statement_next(s) != 1)
-        return false;
+    char *at = past->bytes + *used;
+    *used += size;
+    return size > 0 ? memcpy(at, data, size) : NULL;
+}
+
+/* Copies what the record points to: a statement that stands on its row is a reader, and as long as
+ * there is one SQLite cannot begin its WAL anew, which would grow until the end of the job. */
+static bool keep_all(struct nv_past *past, struct nv_journal_task *task)
+{
+    size_t host = strlen(task->host) + 1, message = strlen(task->message) + 1, used = 0;
+    size_t need = host + message + task->output_size + task->size;
+    if (need > past->bytes_room) {
+        char *bytes = realloc(past->bytes, need);
+        if (bytes == NULL)
+            return false;
+        past->bytes = bytes;
+        past->bytes_room = need;
+    }
+    task->data = keep(past, &used, task->data, task->size);
+    task->output = keep(past, &used, task->output, task->output_size);
+    task->host = keep(past, &used, task->host, host);
+    task->message = keep(past, &used, task->message, message);
+    return true;
+}
+
+static void get_columns(struct nv_statement *s, struct nv_journal_task *task)
+{
     task->call = (uint64_t)nv_column_integer(s, 0);
     task->index = (uint64_t)nv_column_integer(s, 1);
     task->count = (uint64_t)nv_column_integer(s, 2);
@@ -131,7 +160,18 @@ static bool read_record(struct nv_past *past, int64_t row, struct nv_journal_tas
     task->message = nv_column_string(s, 11);
     task->output = nv_column_bytes(s, 12, &task->output_size);
     task->data = nv_column_bytes(s, 13, &task->size);
-    return true;
+}
+
+static bool read_record(struct nv_past *past, int64_t row, struct nv_journal_task *task)
+{
+    bool good;
+    nv_statement_integer(past->record, 1, row);
+    good = nv_statement_next(past->record) == 1;
+    if (good)
+        get_columns(past->record, task);
+    good = good && keep_all(past, task);
+    nv_statement_reset(past->record);
+    return good;
 }
 
 /* The next of the digest takes its place in the table; the last one stays there, as taken. */

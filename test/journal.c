@@ -1,308 +1,208 @@
-/* journal: what is written is read again, each once; who else may write; files that are none; kill -9.
- * SPDX-License-Identifier: BSD-3-Clause */
-#include "journal.h"
-#include "database.h"
+/* journal: what was added is there in the next run.  SPDX-License-Identifier: BSD-3-Clause */
+#include "journal_folder.h"
 
-#include <stdarg.h>
-#include <stddef.h>
-#include <setjmp.h>
-#include <stdint.h>
-#include <cmocka.h>
-#include <signal.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/stat.h>
-#include <sys/wait.h>
-#include <time.h>
-#include <unistd.h>
+/* --------------------------------------------------------------------------------- round trips */
 
-static char folder[128], file[160];
-static struct nv_error error;
-
-static int make_folder(void **state)
+static void assert_same(const struct nv_journal_task *a, const struct nv_journal_task *b)
 {
-    const char *parent = getenv("TMPDIR");
+    assert_int_equal(a->call, b->call);
+    assert_true(a->index == b->index);
+    assert_int_equal(a->count, b->count);
+    assert_true(nv_digest_equal(a->digest, b->digest));
+    assert_int_equal(a->state, b->state);
+    assert_int_equal(a->attempts, b->attempts);
+    assert_int_equal(a->engine, b->engine);
+    assert_int_equal(a->code, b->code);
+    assert_memory_equal(&a->submitted, &b->submitted, sizeof a->submitted);
+    assert_memory_equal(&a->started, &b->started, sizeof a->started);
+    assert_memory_equal(&a->ended, &b->ended, sizeof a->ended);
+    assert_string_equal(a->host, b->host);
+    assert_string_equal(a->message, b->message);
+    assert_int_equal(a->output_size, b->output_size);
+    if (a->output_size > 0)
+        assert_memory_equal(a->output, b->output, a->output_size);
+    assert_int_equal(a->size, b->size);
+    if (a->size > 0)
+        assert_memory_equal(a->data, b->data, a->size);
+}
+
+static void records_come_back_whole(void **state)
+{
+    enum { LARGE = 9 << 20 }; /* more than a batch */
+    unsigned char *large = malloc(LARGE);
+    struct nv_journal_task plain, full, big, got;
+    struct nv_journal *journal = must_open();
     (void)state;
-    snprintf(folder, sizeof folder, "%s/journal.XXXXXX", parent != NULL ? parent : "/tmp");
-    if (mkdtemp(folder) == NULL)
-        return -1;
-    snprintf(file, sizeof file, "%s/farm.db", folder);
-    return 0;
-}
+    assert_non_null(large);
+    for (size_t i = 0; i < LARGE; i++)
+        large[i] = (unsigned char)(i * i >> 8);
+    plain = task_of(0, NULL, 0);
+    full = (struct nv_journal_task){.call = 7,
+                                    .index = UINT64_MAX,
+                                    .count = 1000,
+                                    .digest = {.low = UINT64_MAX, .high = 1},
+                                    .state = NAVE_FAILED,
+                                    .attempts = 3,
+                                    .engine = -1,
+                                    .code = -42,
+                                    .submitted = 1.7e9 + 0.125,
+                                    .started = 1.7e9 + 1e-6,
+                                    .ended = 1.8e9,
+                                    .host = "node-\xc3\xa9",
+                                    .message = "no \"such\" thing; 'x'",
+                                    .output = "a\0b\nc",
+                                    .output_size = 5,
+                                    .data = "\0\1",
+                                    .size = 2};
+    big = task_of(2, large, LARGE);
+    nv_journal_call(journal, 7, "map", "square", 1000, 8, 16);
+    nv_journal_add(journal, &plain);
+    nv_journal_add(journal, &full);
+    nv_journal_add(journal, &big);
+    assert_int_equal(nv_journal_left(journal), 0); /* of earlier jobs */
+    must_close(journal);
 
-static int remove_folder(void **state)
-{
-    static const char *const tails[] = {"", "-wal", "-shm", "-lock"};
-    (void)state;
-    for (size_t i = 0; i < 4; i++) {
-        char name[200];
-        snprintf(name, sizeof name, "%s%s", file, tails[i]);
-        unlink(name);
-    }
-    return rmdir(folder);
-}
-
-static struct nv_journal *open_with(const struct nv_journal_job *job)
-{
-    struct nv_journal *journal = NULL;
-    int rc = nv_journal_open(file, job, &error, &journal);
-    if (rc != NAVE_OK)
-        print_message("%s\n", error.text);
-    assert_int_equal(rc, NAVE_OK);
-    return journal;
-}
-
-static struct nv_journal *open_journal(void)
-{
-    return open_with(&(struct nv_journal_job){.program = "test", .kernels = "one 0\n", .ranks = 3});
-}
-
-static void assert_refused(const char *words)
-{
-    struct nv_journal_job job = {.program = "test", .kernels = ""};
-    struct nv_journal *journal;
-    assert_int_equal(nv_journal_open(file, &job, &error, &journal), NAVE_EJOURNAL);
-    if (strstr(error.text, words) == NULL)
-        fail_msg("\"%s\" does not say \"%s\"", error.text, words);
-    assert_non_null(strstr(error.text, "farm.db"));
-}
-
-static struct nv_digest digest_of(uint64_t i)
-{
-    return nv_digest_of(&i, sizeof i);
-}
-
-static struct nv_journal_task task_of(uint64_t i, const void *data, size_t size)
-{
-    return (struct nv_journal_task){.call = 1,
-                                    .index = i,
-                                    .count = 1,
-                                    .digest = digest_of(i),
-                                    .state = NAVE_SUCCEEDED,
-                                    .attempts = 1,
-                                    .engine = 2,
-                                    .host = "here",
-                                    .message = "",
-                                    .data = data,
-                                    .size = size};
-}
-
-static void records_come_back(void **state)
-{
-    static char large[3000000];
-    struct nv_journal *journal = open_journal();
-    struct nv_journal_task task = task_of(7, large, sizeof large), found;
-    (void)state;
-    for (size_t i = 0; i < sizeof large; i++)
-        large[i] = (char)(i * 31);
-    task.output = "words";
-    task.output_size = 5;
-    task.attempts = 4;
-    task.started = 100.5;
-    task.ended = 101.25;
-    nv_journal_call(journal, 1, "map", "one", 10, 8, 8);
-    nv_journal_add(journal, &task);
-    task = task_of(8, NULL, 0);
-    task.state = NAVE_FAILED;
-    task.code = -2;
-    task.message = "it failed";
-    nv_journal_add(journal, &task);
+    journal = must_open();
+    assert_int_equal(nv_journal_left(journal), 3);
+    assert_true(nv_journal_take(journal, full.digest, &got));
+    assert_same(&got, &full);
+    assert_true(nv_journal_take(journal, big.digest, &got));
+    assert_same(&got, &big);
+    assert_int_equal((uintptr_t)got.data % 16, 0);
+    assert_true(nv_journal_take(journal, plain.digest, &got));
+    assert_same(&got, &plain);
+    assert_null(got.data);
     assert_int_equal(nv_journal_left(journal), 0);
-    assert_false(nv_journal_take(journal, digest_of(7), &found));
-    assert_int_equal(nv_journal_check(journal, &error), NAVE_OK);
-    assert_int_equal(nv_journal_close(journal, 0, &error), NAVE_OK);
-
-    journal = open_journal();
-    assert_false(nv_journal_changed(journal));
-    assert_int_equal(nv_journal_left(journal), 2);
-    assert_false(nv_journal_take(journal, digest_of(9), &found));
-    assert_true(nv_journal_take(journal, digest_of(7), &found));
-    assert_int_equal(found.size, sizeof large);
-    assert_memory_equal(found.data, large, sizeof large);
-    assert_memory_equal(found.output, "words", 5);
-    assert_true(found.index == 7 && found.call == 1 && found.count == 1 && found.attempts == 4);
-    assert_true(found.started == 100.5 && found.ended == 101.25 && found.engine == 2);
-    assert_string_equal(found.host, "here");
-    assert_false(nv_journal_take(journal, digest_of(7), &found));
-    assert_true(nv_journal_take(journal, digest_of(8), &found));
-    assert_true(found.state == NAVE_FAILED && found.code == -2 && found.size == 0);
-    assert_string_equal(found.message, "it failed");
-    assert_int_equal(nv_journal_left(journal), 0);
-    assert_int_equal(nv_journal_close(journal, 3, &error), NAVE_OK);
+    assert_false(nv_journal_take(journal, plain.digest, &got));
+    must_close(journal);
+    assert_int_equal(number_of("SELECT tasks + in_size + out_size FROM call WHERE job = 1 AND "
+                               "call = 7 AND kind = 'map' AND kernel = 'square'"),
+                     1000 + 8 + 16);
+    assert_int_equal(number_of("SELECT count(*) FROM job WHERE status = 0 AND ended >= began"), 2);
+    free(large);
 }
 
-/* Good ones first, then the oldest; each once. */
-static void equal_ones_are_taken_in_turn(void **state)
+static void many_records_are_all_there(void **state)
 {
-    struct nv_journal *journal = open_journal();
-    struct nv_journal_task task, found;
+    enum { COUNT = 30000 };
+    struct nv_journal *journal = must_open();
+    struct nv_journal_task got;
     (void)state;
-    for (int i = 0; i < 500; i++) {
-        task = task_of(1, &i, sizeof i);
-        task.state = i % 100 == 0 ? NAVE_FAILED : NAVE_SUCCEEDED;
-        nv_journal_add(journal, &task);
+    for (uint64_t i = 0; i < COUNT; i++)
+        add_filled(journal, i, 24);
+    must_close(journal);
+    assert_int_equal(check_rows(24), COUNT);
+    journal = must_open();
+    assert_int_equal(nv_journal_left(journal), COUNT);
+    for (uint64_t i = COUNT; i-- > 0;) {
+        assert_true(nv_journal_take(journal, digest_of(i), &got));
+        assert_int_equal(got.index, i);
+        assert_filled(got.data, got.size, i, 24);
+        assert_int_equal(nv_journal_left(journal), i);
     }
-    nv_journal_close(journal, 0, &error);
-    journal = open_journal();
-    for (int i = 0; i < 500; i++) {
-        if (i % 100 == 0)
-            continue;
-        assert_true(nv_journal_take(journal, digest_of(1), &found));
-        assert_memory_equal(found.data, &i, sizeof i);
-    }
-    for (int i = 0; i < 5; i++) {
-        assert_true(nv_journal_take(journal, digest_of(1), &found));
-        assert_int_equal(found.state, NAVE_FAILED);
-    }
-    assert_false(nv_journal_take(journal, digest_of(1), &found));
-    nv_journal_close(journal, 0, &error);
+    assert_false(nv_journal_take(journal, digest_of(COUNT), &got));
+    must_close(journal);
 }
 
-static void failed_ones_may_be_run_again(void **state)
+static void add_twin(struct nv_journal *journal, uint64_t index, enum nave_task_state which)
 {
-    struct nv_journal_job job = {.program = "test", .kernels = "two 1\n", .retry_failed = true};
-    struct nv_journal *journal = open_journal();
-    struct nv_journal_task task = task_of(1, NULL, 0);
+    struct nv_journal_task task = task_of(index, &index, sizeof index);
+    task.digest = digest_of(99);
+    task.state = which;
+    nv_journal_add(journal, &task);
+}
+
+static void twins_are_taken_once_each(void **state)
+{
+    static const uint64_t order[] = {11, 13, 14, 10, 12, 15};
+    struct nv_journal *journal = must_open();
+    struct nv_journal_task got;
     (void)state;
-    task.state = NAVE_FAILED;
-    nv_journal_add(journal, &task);
-    nv_journal_close(journal, 0, &error);
-    journal = open_with(&job);
-    assert_true(nv_journal_changed(journal));
-    assert_int_equal(nv_journal_left(journal), 0);
-    task.state = NAVE_SUCCEEDED;
-    nv_journal_add(journal, &task);
-    nv_journal_close(journal, 0, &error);
-    journal = open_journal();
+    add_twin(journal, 10, NAVE_FAILED);
+    add_twin(journal, 11, NAVE_SUCCEEDED);
+    add_twin(journal, 12, NAVE_FAILED);
+    add_twin(journal, 13, NAVE_SUCCEEDED);
+    add_twin(journal, 16, NAVE_CANCELLED); /* was never run: is to be run */
+    must_close(journal);
+    journal = must_open();
+    add_twin(journal, 14, NAVE_SUCCEEDED);
+    add_twin(journal, 15, NAVE_FAILED);
+    must_close(journal);
+
+    journal = must_open();
+    for (size_t i = 0; i < sizeof order / sizeof *order; i++) {
+        assert_true(nv_journal_take(journal, digest_of(99), &got));
+        assert_int_equal(got.index, order[i]);
+    }
+    assert_false(nv_journal_take(journal, digest_of(99), &got));
+    assert_false(nv_journal_take(journal, digest_of(99), &got));
+    must_close(journal);
+}
+
+static void what_failed_is_run_again_on_demand(void **state)
+{
+    struct nv_journal *journal = must_open();
+    struct nv_journal_task got;
+    (void)state;
+    add_twin(journal, 1, NAVE_FAILED);
+    add_twin(journal, 2, NAVE_SUCCEEDED);
+    add_twin(journal, 3, NAVE_FAILED);
+    must_close(journal);
+    assert_int_equal(try_open("a\nb\n", true, &journal), NAVE_OK);
     assert_int_equal(nv_journal_left(journal), 1);
-    nv_journal_close(journal, 0, &error);
+    add_twin(journal, 4, NAVE_FAILED); /* it failed again */
+    must_close(journal);
+
+    journal = must_open();
+    assert_int_equal(nv_journal_left(journal), 2);
+    assert_true(nv_journal_take(journal, digest_of(99), &got));
+    assert_int_equal(got.index, 2);
+    assert_true(nv_journal_take(journal, digest_of(99), &got));
+    assert_int_equal(got.index, 4);
+    must_close(journal);
 }
 
-/* In a child: writes task after task, and says of each how many are surely there. */
-static void write_for_ever(int told)
+static void other_kernels_are_noticed(void **state)
 {
-    struct nv_journal *journal = open_journal();
-    char ready = 1;
-    if (write(told, &ready, 1) != 1)
-        _exit(1);
-    for (uint64_t i = 0;; i++) {
-        uint64_t data[4] = {i, i * i, ~i, i + 1};
-        struct nv_journal_task task = task_of(i, data, sizeof data);
-        nv_journal_add(journal, &task);
-        if (i % 50 == 0)
-            nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
-    }
-}
-
-static pid_t start_writer(void)
-{
-    int ends[2];
-    char ready;
-    pid_t pid;
-    assert_int_equal(pipe(ends), 0);
-    pid = fork();
-    if (pid == 0)
-        write_for_ever(ends[1]);
-    close(ends[1]);
-    assert_int_equal(read(ends[0], &ready, 1), 1);
-    close(ends[0]);
-    return pid;
-}
-
-static void there_is_one_writer(void **state)
-{
-    pid_t pid = start_writer();
+    static const char *const kernels[] = {"a\n", "a\n", "a\nb\n", "a\nb\n", "", "a\n"};
+    static const bool changed[] = {false, false, true, false, true, true};
+    struct nv_journal *journal;
     (void)state;
-    assert_refused("another job");
-    kill(pid, SIGKILL);
-    waitpid(pid, NULL, 0);
-    nv_journal_close(open_journal(), 0, &error);
+    for (size_t i = 0; i < sizeof changed / sizeof *changed; i++) {
+        assert_int_equal(try_open(kernels[i], false, &journal), NAVE_OK);
+        assert_int_equal(nv_journal_changed(journal), changed[i]);
+        must_close(journal);
+    }
 }
 
-static void killed_writers_leave_whole_records(void **state)
+/* As long as somebody stands on a row, SQLite cannot begin its WAL anew, and says that it is busy. */
+static void a_taken_record_keeps_no_wal(void **state)
 {
+    struct nv_journal *journal = must_open();
+    struct nv_database *other;
+    struct nv_journal_task got;
+    int64_t busy = -1;
     (void)state;
-    for (long i = 0; i < 8; i++) {
-        pid_t pid = start_writer();
-        struct nv_journal *journal;
-        struct nv_journal_task found;
-        uint64_t seen = 0;
-        nanosleep(&(struct timespec){.tv_nsec = (300 + 93 * i) * 1000000L}, NULL);
-        kill(pid, SIGKILL);
-        waitpid(pid, NULL, 0);
-        journal = open_journal();
-        for (uint64_t left = nv_journal_left(journal); seen < left; seen++) {
-            const uint64_t data[4] = {seen, seen * seen, ~seen, seen + 1};
-            if (!nv_journal_take(journal, digest_of(seen), &found))
-                break;
-            assert_int_equal(found.size, sizeof data);
-            assert_memory_equal(found.data, data, sizeof data);
-        }
-        assert_true(i < 5 || seen > 0);
-        nv_journal_close(journal, 0, &error);
-    }
-}
-
-static void write_file(const void *data, size_t size)
-{
-    FILE *out = fopen(file, "wb");
-    assert_non_null(out);
-    assert_int_equal(fwrite(data, 1, size, out), size);
-    fclose(out);
-}
-
-static void other_files_are_refused(void **state)
-{
-    static char bytes[1 << 20];
-    struct nv_database *database;
-    size_t size;
-    FILE *in;
-    (void)state;
-    write_file("", 0);
-    nv_journal_close(open_journal(), 0, &error);
-    write_file("hello, this is a text", 21);
-    assert_refused("not a journal");
-    unlink(file);
-    database = nv_database_open(file, true);
-    assert_true(nv_database_run(database, "CREATE TABLE others (x)"));
-    nv_database_close(database);
-    assert_refused("another program");
-    unlink(file);
-    assert_int_equal(mkdir(file, 0700), 0);
-    assert_refused("directory");
-    rmdir(file);
-
-    struct nv_journal *journal = open_journal();
-    for (uint64_t i = 0; i < 3000; i++) {
-        struct nv_journal_task task = task_of(i, &i, sizeof i);
-        nv_journal_add(journal, &task);
-    }
-    nv_journal_close(journal, 0, &error);
-    in = fopen(file, "rb");
-    assert_non_null(in);
-    size = fread(bytes, 1, sizeof bytes, in);
-    fclose(in);
-    for (int part = 1; part < 6; part++) {
-        struct stat after;
-        write_file(bytes, size * (size_t)part / 6 + 13);
-        assert_refused("");
-        assert_int_equal(stat(file, &after), 0);
-        assert_int_equal(after.st_size, size * (size_t)part / 6 + 13);
-    }
+    add_filled(journal, 5, 4000);
+    must_close(journal);
+    journal = must_open();
+    assert_true(nv_journal_take(journal, digest_of(5), &got));
+    other = nv_database_open(path, true);
+    assert_true(nv_database_number(other, "PRAGMA wal_checkpoint(TRUNCATE)", &busy));
+    nv_database_close(other);
+    assert_int_equal(busy, 0);
+    assert_int_equal(size_of_file("-wal"), 0);
+    assert_filled(got.data, got.size, 5, 4000); /* it is there still */
+    assert_string_equal(got.host, "here");
+    must_close(journal);
 }
 
 int main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, make_folder, remove_folder)
     const struct CMUnitTest tests[] = {
-        TEST(records_come_back),
-        TEST(equal_ones_are_taken_in_turn),
-        TEST(failed_ones_may_be_run_again),
-        TEST(there_is_one_writer),
-        TEST(killed_writers_leave_whole_records),
-        TEST(other_files_are_refused),
+        IN_FOLDER(records_come_back_whole),   IN_FOLDER(many_records_are_all_there),
+        IN_FOLDER(twins_are_taken_once_each), IN_FOLDER(what_failed_is_run_again_on_demand),
+        IN_FOLDER(other_kernels_are_noticed), IN_FOLDER(a_taken_record_keeps_no_wal),
     };
-#undef TEST
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
