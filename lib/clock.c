@@ -6,11 +6,21 @@
 #include <sys/prctl.h>
 #endif
 
-double nv_clock(void)
+static double read_clock(clockid_t clock)
 {
     struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
+    clock_gettime(clock, &now);
     return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+}
+
+double nv_clock(void)
+{
+    return read_clock(CLOCK_MONOTONIC);
+}
+
+double nv_clock_epoch(void)
+{
+    return read_clock(CLOCK_REALTIME);
 }
 
 #ifdef __linux__

@@ -1,8 +1,11 @@
-/* clock - seconds on the host's monotonic clock, the only place where time is read. */
+/* clock - what time it is. */
 #ifndef NV_CLOCK_H
 #define NV_CLOCK_H
 
 double nv_clock(void);
+
+/* Seconds since the epoch, which may go back: for what people or other runs read. */
+double nv_clock_epoch(void);
 
 /* The system may let timed sleeps of a thread last longer, as a rule by 50 us, to save power.  This
  * makes those of the calling thread end on time, as far as the system can, and returns what was so

@@ -1,12 +1,12 @@
 /* drain - see drain.h.  SPDX-License-Identifier: BSD-3-Clause */
 #include "drain.h"
+#include "clock.h"
 
 #include <math.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdlib.h>
-#include <time.h>
 
 static const struct {
     int number;
@@ -91,13 +91,6 @@ static bool take_time(const char *text, double *seconds)
     return *text == '\0' && (days == 0 || colons == 2);
 }
 
-static double since_epoch(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_REALTIME, &now);
-    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
-}
-
 double nv_drain_left(const char **bad)
 {
     static const char *const ends[] = {"NAVE_DEADLINE", "SLURM_JOB_END_TIME"};
@@ -111,7 +104,7 @@ double nv_drain_left(const char **bad)
         if (!take_number(&at, &seconds) || *at != '\0')
             *bad = ends[i];
         else
-            seconds = fmax(0, seconds - since_epoch());
+            seconds = fmax(0, seconds - nv_clock_epoch());
     }
     if (text == NULL || *text == '\0')
         return *bad != NULL ? -1 : seconds;

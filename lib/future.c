@@ -365,21 +365,22 @@ int nave_cancel(nave_future *future)
 }
 
 /* Spawned tasks are part of what has begun. */
-void nv_future_drain(nave_future *future)
+bool nv_future_drain(nave_future *future)
 {
     uint64_t cancelled = future->ledger.cancelled;
     bool open = future->open;
     if (future->complete || future->cancelled || future->drained || future->single ||
         future->parent != NULL)
-        return;
+        return false;
     if (future->input.kind == NV_IN_STREAM) {
         nv_stream_drain(future->input.stream);
-        return;
+        return true;
     }
     future->open = false;
     nv_sched_cancel(future->hub->sched, future->job, drop_places, future);
     future->drained = open || future->ledger.cancelled > cancelled;
     nv_future_check(future);
+    return false;
 }
 
 static bool buffers_free(void *arg)

@@ -122,8 +122,9 @@ int nv_future_take(nave_future *future, int engine, const struct nv_item *item);
 /* Of a source: results that were read, or not kept, make room for more tasks. */
 void nv_future_allow(nave_future *future);
 
-/* What has not been sent is not to be run any more. */
-void nv_future_drain(nave_future *future);
+/* What has not been sent is not to be run any more.  Whether futures of single tasks may have been freed
+ * by that. */
+bool nv_future_drain(nave_future *future);
 
 /* Waits; as nave_wait(). */
 int nv_future_wait(nave_future *future, double seconds);

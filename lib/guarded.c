@@ -19,8 +19,10 @@
 #include <string.h>
 
 enum {
-    ROOM_FIRST = 1 << 20, /* bytes that are shared at first, */
-    ROW_BYTES = 512 << 10 /*   and those that a row of several tasks takes at most */
+    ROW_BYTES = 512 << 10, /* inputs and results of a row of several tasks, at most */
+    /* Bytes that are shared at first: enough for any such row with its messages, so that no child is
+     * made to be replaced at once.  Memory that nobody touches costs nothing. */
+    ROOM_FIRST = 2 << 20
 };
 
 /* What became of a task of the row. */
@@ -193,11 +195,6 @@ static uint32_t row_length(const struct lot *lot, size_t out_size, bool accumula
     return count;
 }
 
-static const unsigned char *inputs_of(const struct lot *lot)
-{
-    return lot->run.flags & NV_SHARED ? lot->data : lot->data + lot->at * lot->run.in_size;
-}
-
 /* Copies the row into the room.  `sum`: what a kernel that accumulates goes on from; NULL: none. */
 static void fill_room(const struct nv_guarded *guarded, const struct lot *lot, const void *sum)
 {
@@ -207,7 +204,7 @@ static void fill_room(const struct nv_guarded *guarded, const struct lot *lot, c
     memcpy(room, head, sizeof *head);
     memcpy(room + head->extra, lot->extra, lot->run.extra_size + 1);
     if (in > 0)
-        memcpy(room + head->in, inputs_of(lot), in);
+        memcpy(room + head->in, nv_work_input(lot), in);
     if (sum != NULL)
         memcpy(room + head->out, sum, (size_t)head->out_size);
 }
@@ -241,7 +238,6 @@ static int fail_now(struct nv_engine *engine, struct lot *lot, int code)
 
 static int hand_over(struct nv_engine *engine, struct lot *lot)
 {
-    const struct nv_kernels *kernels = engine->spec.kernels;
     size_t out_size = (size_t)lot->run.out_size;
     const void *sum = NULL;
     struct nv_guarded *guarded;
@@ -252,14 +248,8 @@ static int hand_over(struct nv_engine *engine, struct lot *lot)
                                      .capture = (lot->run.flags & NV_CAPTURE) != 0};
     nv_work_settle(engine);
     nv_work_begin(engine, lot, &engine->task);
-    if (lot->run.kernel >= kernels->count || kernels->local[lot->run.kernel] == NULL) {
-        nave_fail(&engine->task, "this engine has no such kernel");
-        return fail_now(engine, lot, NAVE_EKERNEL);
-    }
-    if (lot->lost) {
-        nave_fail(&engine->task, "no memory for the input of %zu bytes", (size_t)lot->run.in_size);
-        return fail_now(engine, lot, NAVE_ENOMEM);
-    }
+    if (nv_work_kernel(engine, lot, &engine->task) == NULL)
+        return fail_now(engine, lot, engine->task.code);
     if (lot->run.flags & NV_FOLD && !look_at_fold(engine, lot, &out_size, &sum))
         return fail_now(engine, lot, engine->task.code != 0 ? engine->task.code : NAVE_ENOMEM);
     count = row_length(lot, out_size, sum != NULL);
@@ -401,6 +391,10 @@ static int collect(struct nv_engine *engine, struct lot *lot)
         task->message_size = outcome.message_size;
         memcpy(task->message, room + guarded->head.messages + (size_t)at * NV_MESSAGE_MAX,
                task->message_size);
+    }
+    if (task->code != 0) { /* what was made of its result, if anything, is not sent */
+        task->data = NULL;
+        task->size = 0;
     }
     if (task->code != 0 && begins_again(guarded, lot))
         return NAVE_OK;

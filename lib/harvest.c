@@ -460,9 +460,10 @@ static int settle_single(nave_future *future, int source, const struct nv_item *
 
 static int take_single(nave_future *future, int source, const struct nv_item *item)
 {
+    int rc;
     if (item->result.flags & NV_BLOCKS)
         return take_block(future, source, item);
-    int rc = nv_future_answered(future, source, item);
+    rc = nv_future_answered(future, source, item);
     if (rc == NAVE_OK && !nv_future_retry(future, source, &item->result))
         rc = settle_single(future, source, item);
     return rc;

@@ -335,10 +335,9 @@ static void drain(struct nv_hub *hub)
     if (now < hub->drain_next)
         return;
     hub->drain_next = now + DRAIN_SECONDS;
-    for (nave_future *next, *future = hub->futures; future != NULL; future = next) {
-        next = future->next;
-        if (!nv_hub_may_begin(hub, future->kernel))
-            nv_future_drain(future);
+    for (nave_future *future = hub->futures; future != NULL;) {
+        bool changed = !nv_hub_may_begin(hub, future->kernel) && nv_future_drain(future);
+        future = changed ? hub->futures : future->next;
     }
 }
 

@@ -1,5 +1,6 @@
 /* journal - see journal.h.  SPDX-License-Identifier: BSD-3-Clause */
 #include "journal.h"
+#include "clock.h"
 #include "database.h"
 #include "past.h"
 #include "scribe.h"
@@ -10,7 +11,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 enum { APPLICATION = NV_JOURNAL_APPLICATION, FORMAT = NV_JOURNAL_FORMAT };
@@ -38,13 +38,6 @@ static const char schema[] =
     "engine INTEGER, host TEXT, submitted REAL, started REAL, ended REAL, code INTEGER, "
     "message TEXT, output BLOB, again INTEGER DEFAULT 0, result BLOB);"
     "COMMIT";
-
-static double now(void)
-{
-    struct timespec time;
-    clock_gettime(CLOCK_REALTIME, &time);
-    return (double)time.tv_sec + 1e-9 * (double)time.tv_nsec;
-}
 
 static int refuse(const struct nv_journal *journal, struct nv_error *error, const char *why)
 {
@@ -184,7 +177,7 @@ static int begin_job(struct nv_journal *journal, const struct nv_journal_job *jo
         nv_statement_string(s, 2, NAVE_VERSION);
         nv_statement_integer(s, 3, job->ranks);
         nv_statement_string(s, 4, job->kernels);
-        nv_statement_real(s, 5, now());
+        nv_statement_real(s, 5, nv_clock_epoch());
     }
     good = s != NULL && nv_statement_run(s);
     nv_statement_free(s);
@@ -282,7 +275,7 @@ static bool end_job(struct nv_journal *journal, int status)
         nv_statement_new(journal->write, "UPDATE job SET ended = ?1, status = ?2 WHERE id = ?3");
     bool good = s != NULL;
     if (good) {
-        nv_statement_real(s, 1, now());
+        nv_statement_real(s, 1, nv_clock_epoch());
         nv_statement_integer(s, 2, status);
         nv_statement_integer(s, 3, journal->job);
         good = nv_statement_run(s);

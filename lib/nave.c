@@ -17,7 +17,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #define END_SECONDS 2.0 /* of the job's time that are kept free for its end */
@@ -310,13 +309,6 @@ static char *describe_kernels(const struct nv_kernels *kernels)
     return text;
 }
 
-static double since_epoch(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_REALTIME, &now);
-    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
-}
-
 /* See nave_options.journal. */
 static int open_journal(nave *ctx, const nave_options *opt)
 {
@@ -337,7 +329,7 @@ static int open_journal(nave *ctx, const nave_options *opt)
         return rc;
     ctx->by_blocks = true;
     ctx->hub->basis = nv_digest_of(opt->basis, opt->basis_size);
-    ctx->hub->epoch = since_epoch() - nv_hub_time(ctx->hub);
+    ctx->hub->epoch = nv_clock_epoch() - nv_hub_time(ctx->hub);
     if (nv_journal_changed(ctx->hub->journal))
         nv_error_warn(&ctx->error, "%s: the kernels are not those of the run before", file);
     return NAVE_OK;

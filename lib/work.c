@@ -148,13 +148,6 @@ void nv_work_begin(struct nv_engine *engine, struct lot *lot, nave_task *task)
     task->message_size = 0;
 }
 
-static const void *input_of(const struct lot *lot)
-{
-    if (lot->run.flags & NV_SHARED)
-        return lot->data;
-    return lot->data + lot->at * lot->run.in_size;
-}
-
 struct nv_partial *nv_work_partial(const struct nv_engine *engine, uint64_t job)
 {
     struct nv_partial *partial = engine->partials;
@@ -318,28 +311,38 @@ static int place_output(struct nv_engine *engine, const struct lot *lot, nave_ta
     return rc;
 }
 
-static int call(struct nv_engine *engine, struct lot *lot, nave_task *task)
+nave_kernel_fn *nv_work_kernel(const struct nv_engine *engine, const struct lot *lot,
+                               nave_task *task)
 {
     const struct nv_kernels *kernels = engine->spec.kernels;
     nave_kernel_fn *run = lot->run.kernel < kernels->count ? kernels->local[lot->run.kernel] : NULL;
+    if (run != NULL && !lot->lost)
+        return run;
+    nave_fail(task,
+              run == NULL ? "this engine has no such kernel"
+                          : "no memory for the input of %zu bytes",
+              (size_t)lot->run.in_size);
+    task->code = run == NULL ? NAVE_EKERNEL : NAVE_ENOMEM;
+    return NULL;
+}
+
+static int call(struct nv_engine *engine, struct lot *lot, nave_task *task)
+{
+    nave_kernel_fn *run = nv_work_kernel(engine, lot, task);
     size_t in_size = (size_t)lot->run.in_size;
     int rc = NAVE_OK;
-    if (run == NULL || lot->lost) {
-        nave_fail(task,
-                  run == NULL ? "this engine has no such kernel"
-                              : "no memory for the input of %zu bytes",
-                  in_size);
-        task->code = run == NULL ? NAVE_EKERNEL : NAVE_ENOMEM;
-    } else if (lot->run.flags & NV_FOLD) {
-        nv_work_fold(engine, lot, task, run, input_of(lot), in_size);
+    if (run == NULL)
+        return NAVE_OK;
+    if (lot->run.flags & NV_FOLD) {
+        nv_work_fold(engine, lot, task, run, nv_work_input(lot), in_size);
         if (lot->run.flags & NV_BLOCKS)
             rc = nv_work_send_block(engine, lot, task);
     } else {
         rc = place_output(engine, lot, task);
         if (rc == NAVE_OK && task->code == 0 && lot->run.flags & (NV_CHILD | NV_CHILDLESS))
-            nv_work_insist(engine, lot, task, run, input_of(lot), in_size);
+            nv_work_insist(engine, lot, task, run, nv_work_input(lot), in_size);
         else if (rc == NAVE_OK && task->code == 0)
-            nv_work_call(engine, task, run, input_of(lot), in_size);
+            nv_work_call(engine, task, run, nv_work_input(lot), in_size);
     }
     return rc;
 }

@@ -87,6 +87,16 @@ void nv_work_lot_free(struct nv_engine *engine, struct lot *lot);
 void nv_work_read_clock(struct nv_engine *engine);
 void nv_work_settle(struct nv_engine *engine);
 
+/* The input of the lot's next task. */
+static inline const unsigned char *nv_work_input(const struct lot *lot)
+{
+    return lot->run.flags & NV_SHARED ? lot->data : lot->data + lot->at * lot->run.in_size;
+}
+
+/* The kernel of a lot; NULL: this engine cannot run its tasks, and this one has failed. */
+nave_kernel_fn *nv_work_kernel(const struct nv_engine *engine, const struct lot *lot,
+                               nave_task *task);
+
 /* Sets a task up; calls the kernel, calls it until it succeeds or the run's retries are used up, or
  * does that and folds the result. */
 void nv_work_begin(struct nv_engine *engine, struct lot *lot, nave_task *task);

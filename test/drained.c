@@ -93,6 +93,10 @@ static void asked_hub(nave *ctx)
     for (size_t i = 0; i < N; i++)
         NEED_OK(nave_apply(view, "shortly", NULL, 0, 8, &futures[i]));
     GIVES(NAVE_ETIMEDOUT, nave_wait(map, 0.1));
+    for (size_t i = N / 2; i < N; i += 2) { /* nobody waits for these any more */
+        nave_future_free(futures[i]);
+        futures[i] = NULL;
+    }
     NEED_OK(nave_drain(ctx));
     NEED_OK(nave_drain(ctx));
     GIVES(NAVE_EDRAINED, nave_wait(map, 60));
@@ -103,7 +107,10 @@ static void asked_hub(nave *ctx)
     CHECK(seen > 0);
     GIVES(NAVE_EDRAINED, nave_wait(source, 60));
     for (size_t i = 0; i < N; i++) {
-        int rc = nave_wait(futures[i], 60);
+        int rc;
+        if (futures[i] == NULL)
+            continue;
+        rc = nave_wait(futures[i], 60);
         CHECK(rc == NAVE_OK || rc == NAVE_EDRAINED);
         *(rc == NAVE_OK ? &run : &not_run) += 1;
         nave_future_free(futures[i]);
