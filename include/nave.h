@@ -100,7 +100,8 @@ typedef struct nave_task nave_task;
     X(NAVE_EWIRE, -19, "a damaged or foreign frame arrived")                                       \
     X(NAVE_EJOURNAL, -20, "the journal cannot be used")                                            \
     X(NAVE_EDRAINED, -21, "the farm was drained before all tasks were run")                        \
-    X(NAVE_ECRASH, -22, "the process that ran the task ended")
+    X(NAVE_ECRASH, -22, "the process that ran the task ended")                                     \
+    X(NAVE_ELOST, -23, "engines are lost")
 
 #define NAVE_ERROR_VALUE(name, value, text) name = value,
 enum nave_error_code { NAVE_ERRORS(NAVE_ERROR_VALUE) };
@@ -237,7 +238,29 @@ typedef struct nave_options {
     const char *program; /* its name, for the journal; NULL: none */
     const void *basis; /* on the hub, for the journal: bytes on which results depend besides the */
     size_t basis_size; /*   inputs of their tasks, such as the options of the program */
+    int recover; /* on the hub: go on without engines that are lost, see below.  0: where the launcher
+                    *   lets the job live; 1: it should; negative: no, that ends the farm */
+    size_t min_engines; /* on the hub: with fewer the farm ends, with NAVE_ELOST; 0: with none */
 } nave_options;
+
+/* Lost engines.  Where the launcher lets a job go on when one of its processes has died (Open MPI:
+ * `mpirun --enable-recovery`, or OMPI_MCA_orte_enable_recovery=1), the hub watches the engines: those
+ * on its own host by their processes (a fiftieth of a second), others by a TCP connection to rank 0,
+ * which ends with the process, or some five seconds after the host or the network has gone.  Engines
+ * watch rank 0 likewise.  One that is stopped or busy is not lost.
+ *
+ * What a lost engine had goes to others, and nave_options.log gets a line.  Tasks that it may have
+ * begun run alone the next time, and not on rank 0 if another can; a task fails with NAVE_ECRASH
+ * when three engines (nave_policy.crash_limit) have died of it.  So a task may be run, or begun,
+ * more than once, and what it had spawned too; each is counted once.  Tasks of a direct view fail
+ * with NAVE_ELOST if they were for that engine, as do those that no other engine has the kernel for.
+ * Reductions are made without MPI_Reduce, by blocks, as with a journal; and there are no sub-hubs.
+ *
+ * The hub goes on alone when it runs kernels itself.  With fewer than nave_options.min_engines, or
+ * none, calls return NAVE_ELOST; what is finished is in the journal.
+ *
+ * MPI itself cannot go on as it was: after nave_close() no collective call may be made over a
+ * communicator with a lost rank, and MPI_Finalize() would wait for it.  See nave_finalize(). */
 
 /* The journal.  The hub writes each finished task of balanced views to it: what it was, what became of
  * it, and its result; of reductions the sums of blocks, which then come to the hub one by one instead
@@ -313,6 +336,14 @@ NAVE_API int nave_close(nave **ctx);
 
 /* The same, and nave_serve() returns `status` on the engines. */
 NAVE_API int nave_close_with(nave **ctx, int status);
+
+/* In place of MPI_Finalize(), on every rank: does the same, unless a farm has lost a rank.  Then it
+ * leaves MPI as it is and returns at once; the process should end soon.  (There MPI_Finalize() ends the
+ * process, with exit status 0 if nave_close_with() was given NAVE_OK, or 1.)  NAVE_OK or NAVE_EMPI. */
+NAVE_API int nave_finalize(void);
+
+/* Ranks that the farm has lost so far; 0 on engines. */
+NAVE_API size_t nave_lost(const nave *ctx);
 
 /* Open, serve, close in one: `hub` is called on rank 0, the others serve.  Collective.  Returns
  * what `hub` returned, on all ranks; a failure to open likewise, and opt->log gets the reason. */

@@ -88,6 +88,8 @@ struct nv_comm {
     MPI_Request finish; /* of the collective that tells how many frames were `expected` in all */
     uint64_t expected;
     bool finishing;
+    bool *gone;             /* by rank; NULL: none is */
+    struct queue forgotten; /* parcels that MPI may still look at */
 };
 
 static void enqueue(struct queue *queue, struct item *item)
@@ -199,6 +201,7 @@ static struct nv_comm *comm_new(MPI_Comm mpi, struct nv_bells *bells, struct nv_
     comm->mpi = mpi;
     comm->bells = bells;
     comm->error = error;
+    comm->forgotten.end = &comm->forgotten.first;
     for (int l = 0; l < NV_LANES; l++) {
         struct lane *lane = &comm->lanes[l];
         lane->inbox.end = &lane->inbox.first;
@@ -295,6 +298,7 @@ void nv_comm_close(struct nv_comm *comm)
     if (comm == NULL)
         return;
     link_close(comm);
+    inbox_empty(comm, &comm->forgotten);
     for (int l = 0; l < NV_LANES; l++)
         lane_close(comm, &comm->lanes[l]);
     while (comm->spare != NULL) {
@@ -307,6 +311,7 @@ void nv_comm_close(struct nv_comm *comm)
     free(comm->owners);
     free(comm->ended);
     free(comm->sent);
+    free(comm->gone);
     free(comm);
 }
 
@@ -345,7 +350,7 @@ static void mail_to(struct nv_comm *comm, enum nv_end end, struct item *item)
 }
 
 /* What the engine beside the loop started ends in its own thread. */
-static void transfer_end(struct nv_comm *comm, struct transfer *transfer)
+static void transfer_end(struct nv_comm *comm, struct transfer *transfer, bool whole)
 {
     nv_comm_done *done = transfer->done;
     void *arg = transfer->arg;
@@ -357,7 +362,7 @@ static void transfer_end(struct nv_comm *comm, struct transfer *transfer)
     free(transfer->scrap);
     free(transfer);
     if (done != NULL)
-        done(arg);
+        done(arg, whole);
 }
 
 static void request_end(struct nv_comm *comm, struct owner owner)
@@ -365,7 +370,7 @@ static void request_end(struct nv_comm *comm, struct owner owner)
     if (owner.parcel != NULL)
         parcel_free(comm, owner.parcel);
     else if (--owner.transfer->pieces == 0)
-        transfer_end(comm, owner.transfer);
+        transfer_end(comm, owner.transfer, true);
 }
 
 /* Takes the ended requests, places in comm->ended from `first` on, out of the arrays before
@@ -390,12 +395,21 @@ static void collect(struct nv_comm *comm, size_t first, int ended_count)
 
 /* ------------------------------------------------------------------------------- to other ranks */
 
+static bool is_gone(const struct nv_comm *comm, int rank)
+{
+    return comm->gone != NULL && comm->gone[rank];
+}
+
 static int post_away(struct nv_comm *comm, struct parcel *parcel)
 {
     MPI_Request request = MPI_REQUEST_NULL;
     int rank = parcel->item.rank;
     int gone = 0;
     int rc;
+    if (is_gone(comm, rank)) {
+        parcel_free(comm, parcel);
+        return NAVE_OK;
+    }
     if (!make_room(comm, 1)) {
         parcel_free(comm, parcel);
         return nv_error_set(comm->error, NAVE_ENOMEM, "no memory to send a frame");
@@ -464,8 +478,8 @@ static int match(struct nv_comm *comm, struct lane *lane)
         if (to->data != NULL)
             memcpy(to->data, from->data, to->size);
         comm->waiting -= (from->beside ? 0 : 1) + (to->beside ? 0 : 1);
-        transfer_end(comm, from);
-        transfer_end(comm, to);
+        transfer_end(comm, from, true);
+        transfer_end(comm, to, true);
         ended = 1;
     }
     return ended;
@@ -508,7 +522,7 @@ static int take_mail(struct nv_comm *comm)
             enqueue(&comm->lanes[NV_TO_ENGINE].inbox, item);
         } else {
             comm->waiting--;
-            transfer_end(comm, (struct transfer *)item);
+            transfer_end(comm, (struct transfer *)item, true);
         }
     }
     return rc == NAVE_OK ? some : rc;
@@ -612,7 +626,9 @@ int nv_comm_next(struct nv_comm *comm, enum nv_lane l, int *source, const struct
     rc = inbox_next(comm, lane, source, frame);
     if (rc != 0 || !lane->listening)
         return rc;
-    rc = test_head(comm, lane, source);
+    do
+        rc = test_head(comm, lane, source);
+    while (rc == 1 && is_gone(comm, *source));
     if (rc == 1)
         *frame = &lane->slots[lane->head]->frame;
     return rc;
@@ -716,6 +732,57 @@ int nv_comm_progress(struct nv_comm *comm)
     for (int l = 0; l < NV_LANES; l++)
         ended |= match(comm, &comm->lanes[l]);
     return mail | passed | ended;
+}
+
+/* A request of which nothing more will come.  What MPI may still look at stays. */
+static void give_up(struct nv_comm *comm, MPI_Request *request, const struct owner *owner)
+{
+    int ended = 0;
+    if (owner->parcel != NULL) {
+        enqueue(&comm->forgotten, &owner->parcel->item);
+    } else if (!owner->transfer->sending) {
+        MPI_Cancel(request);
+        MPI_Test(request, &ended, MPI_STATUS_IGNORE);
+    }
+    if (!ended)
+        MPI_Request_free(request);
+    *request = MPI_REQUEST_NULL;
+}
+
+static int rank_of(const struct owner *owner)
+{
+    return owner->parcel != NULL ? owner->parcel->item.rank : owner->transfer->item.rank;
+}
+
+/* The requests of that rank leave the arrays; `done` is called when all have. */
+int nv_comm_forget(struct nv_comm *comm, int rank)
+{
+    struct queue ended = {NULL, &ended.first};
+    struct transfer *transfer;
+    size_t kept = 0;
+    int size;
+    MPI_Comm_size(comm->mpi, &size);
+    if (comm->gone == NULL)
+        comm->gone = calloc((size_t)size, sizeof *comm->gone);
+    if (comm->gone == NULL)
+        return nv_error_set(comm->error, NAVE_ENOMEM, "no memory to go on without rank %d", rank);
+    comm->gone[rank] = true;
+    for (size_t i = 0; i < comm->count; i++) {
+        struct owner *owner = &comm->owners[i];
+        if (rank_of(owner) == rank) {
+            give_up(comm, &comm->requests[i], owner);
+            if (owner->transfer != NULL && --owner->transfer->pieces == 0)
+                enqueue(&ended, &owner->transfer->item);
+            continue;
+        }
+        comm->requests[kept] = comm->requests[i];
+        comm->owners[kept++] = *owner;
+    }
+    comm->count = kept;
+    comm->window = 0;
+    while ((transfer = dequeue(&ended)) != NULL)
+        transfer_end(comm, transfer, false);
+    return NAVE_OK;
 }
 
 size_t nv_comm_pending(const struct nv_comm *comm)

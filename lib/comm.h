@@ -38,8 +38,8 @@ enum nv_lane {
     NV_LANES
 };
 
-/* Called once when a transfer has ended. */
-typedef void nv_comm_done(void *arg);
+/* Called once when a transfer has ended; not `whole`: the other rank is gone, see nv_comm_forget(). */
+typedef void nv_comm_done(void *arg, bool whole);
 
 /* Over an MPI communicator that is the context's own.  `listen` says which lanes this rank gets
  * frames on from other ranks; bells may be NULL.  NAVE_OK, NAVE_ENOMEM, NAVE_EMPI. */
@@ -77,6 +77,10 @@ int nv_comm_receive(struct nv_comm *comm, int rank, enum nv_lane lane, void *dat
 
 /* Moves sends and transfers on, calls their `done`.  Returns whether anything happened, or a code. */
 int nv_comm_progress(struct nv_comm *comm);
+
+/* The rank is gone: transfers from it and to it end now, what it sent and nobody has looked at is lost,
+ * and frames for it go nowhere.  No transfer may be started with it any more.  Not over a link. */
+int nv_comm_forget(struct nv_comm *comm, int rank);
 
 /* Number of frames and transfers that have not ended; whether there is a transfer among them. */
 size_t nv_comm_pending(const struct nv_comm *comm);

@@ -59,6 +59,11 @@ void **nv_engine_rng(struct nv_engine *engine)
     return &engine->rng;
 }
 
+bool nv_engine_broken(const struct nv_engine *engine)
+{
+    return engine->broken;
+}
+
 int nv_engine_status(const struct nv_engine *engine)
 {
     return engine->status;
@@ -66,8 +71,9 @@ int nv_engine_status(const struct nv_engine *engine)
 
 /* ------------------------------------------------------------------------------------ receiving */
 
-static void lot_arrived(void *arg)
+static void lot_arrived(void *arg, bool whole)
 {
+    (void)whole; /* an engine without its hub ends */
     ((struct lot *)arg)->arriving = false;
 }
 
@@ -253,6 +259,7 @@ static int receive_item(struct nv_engine *engine, int source, const struct nv_it
     case NV_CLOSE:
         engine->closed = true;
         engine->status = (int)item->control.value;
+        engine->broken = item->control.count > 0;
         return NAVE_OK;
     default:
         return nv_error_set(engine->spec.error, NAVE_EWIRE, "an item of kind %d for an engine",

@@ -39,6 +39,9 @@ int nv_engine_turn(struct nv_engine *engine, bool *worked);
 /* What the hub said when it closed. */
 int nv_engine_status(const struct nv_engine *engine);
 
+/* Whether the hub said that ranks are gone. */
+bool nv_engine_broken(const struct nv_engine *engine);
+
 /* For the kernel that runs: whether its task was cancelled (receives to find out); a further task
  * of its job, see nave_spawn(). */
 int nv_engine_cancelled(struct nv_engine *engine);

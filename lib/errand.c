@@ -156,9 +156,10 @@ int nv_errand_ask_back(struct nv_subhub *subhub, const struct nv_send *row)
 
 /* ------------------------------------------------------------------------------ to the engines */
 
-static void input_sent(void *arg)
+static void input_sent(void *arg, bool whole)
 {
     struct nv_errand *errand = arg;
+    (void)whole; /* where there are sub-hubs nobody is forgotten */
     errand->sending--;
     nv_errand_check(errand);
 }
@@ -225,9 +226,10 @@ static void fail_all(struct nv_errand *errand)
     }
 }
 
-static void inputs_arrived(void *arg)
+static void inputs_arrived(void *arg, bool whole)
 {
     struct nv_errand *errand = arg;
+    (void)whole; /* where there are sub-hubs nobody is forgotten */
     if (errand->cancelled)
         drop_row(errand, 0, errand->run.count);
     else if (errand->large == NULL)

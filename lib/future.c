@@ -1,5 +1,6 @@
 /* future - see future.h.  SPDX-License-Identifier: BSD-3-Clause */
 #include "future.h"
+#include "loss.h"
 #include "recollect.h"
 #include "stream.h"
 
@@ -92,6 +93,7 @@ static void sched_add(nave_future *future, const struct nv_future_spec *spec,
                               .costs = future->costs};
     if (view->placing == NV_LOCALITY)
         job.near = nv_hub_holders(future->hub, view->near);
+    future->named = named;
     future->job = nv_sched_add(future->hub->sched, &job);
 }
 
@@ -279,7 +281,7 @@ int nv_future_begin_with(const struct nv_future_spec *spec, uint32_t kernel,
     hub->placing = true;
     nv_future_check(future);
     *out = future;
-    return NAVE_OK;
+    return hub->lost != NULL ? nv_loss_sweep(hub) : NAVE_OK;
 }
 
 int nv_future_begin(const struct nv_future_spec *spec, nave_future **out)

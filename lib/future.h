@@ -92,6 +92,7 @@ struct nave_future {
     size_t receiving;       /* transfers of results under way */
     size_t sending;         /* transfers of inputs under way */
     bool cancelled, complete, orphan, blocking;
+    bool barred;  /* nobody is left to run its tasks */
     bool drained; /* some of its tasks were not begun, see nave_drain() */
     double submitted;
     struct nv_set *used; /* of a fold: the engines that ran tasks */
@@ -106,7 +107,8 @@ struct nave_future {
     size_t children;             /* futures that are not complete */
     uint64_t grown;              /* spawned tasks that were run */
     bool single;                 /* one task of a stream */
-    int engine;                  /* of a single task: where it went */
+    bool named; /* its tasks are for the engines that they are for, and no others */
+    int engine; /* of a single task: where it went */
     struct nv_ledger ledger;
     struct nv_one_page one; /* of a single task: the only page of its ledger; a small result */
     _Alignas(16) unsigned char small[NV_SMALL_RESULT];
@@ -118,6 +120,10 @@ int nv_future_start(const struct nv_future_spec *spec, nave_future **future);
 /* The hub's loop: send these tasks; take this answer. */
 int nv_future_send(nave_future *future, const struct nv_send *send);
 int nv_future_take(nave_future *future, int engine, const struct nv_item *item);
+
+/* The hub's loop: an engine is gone that had these tasks (`begun`), by their places in the scheduler,
+ * or that they waited for; or nobody is left who may run them. */
+int nv_future_lost(nave_future *future, int engine, uint64_t first, uint64_t count, bool begun);
 
 /* Of a source: results that were read, or not kept, make room for more tasks. */
 void nv_future_allow(nave_future *future);
@@ -153,6 +159,12 @@ static inline bool nv_future_beside(const nave *ctx, int engine)
     if (engine == 0)
         return ctx->beside != NULL;
     return ctx->leaders != NULL && engine < ctx->size && ctx->leaders[engine] == engine;
+}
+
+/* Whether tasks may be run a second time, so that their inputs have to be kept. */
+static inline bool nv_future_may_repeat(const nave_future *future)
+{
+    return future->retries > 0 || future->hub->ctx->recovers;
 }
 
 /* An engine beside a loop makes no MPI calls, not even MPI_Reduce_local: unless integers or the
@@ -205,6 +217,10 @@ void nv_future_drop(nave_future *future, uint64_t first, uint64_t count);
 struct nv_journal_task;
 bool nv_future_known(nave_future *future, uint64_t index, const struct nv_journal_task *task);
 bool nv_future_known_block(nave_future *future, uint64_t first, uint64_t count, void *sum);
+
+/* The engine that ran a task, or that it waited for, is gone.  Whether the task waits again; otherwise
+ * it is finished. */
+bool nv_future_orphaned(nave_future *future, uint64_t index, int engine, bool begun);
 
 /* Whether the task that has failed so will be run again; then it waits. */
 bool nv_future_retry(nave_future *future, int source, const struct nv_result *result);

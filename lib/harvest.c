@@ -6,6 +6,7 @@
 #include "stream.h"
 
 #include <assert.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -64,6 +65,12 @@ static bool wanted(const nave_future *future)
            !(future->input.kind == NV_IN_SOURCE && future->view->policy.discard);
 }
 
+/* Where the scheduler has the task. */
+static uint64_t place_of(const nave_future *future, uint64_t index)
+{
+    return future->single ? future->root : future->order != NULL ? future->place[index] : index;
+}
+
 /* A result that is being received. */
 struct nv_receiving {
     nave_future *future;
@@ -72,18 +79,36 @@ struct nv_receiving {
     bool kept;
     void *sum; /* a part of a reduction, to be added up and freed */
     bool here;
+    bool lost;                 /* the engine is gone that sent it */
     struct nv_receiving *next; /* of the parts */
 };
 
 static int add_up(nave_future *future, int engine, uint64_t index, const void *data);
 static nv_comm_done block_received;
 
+/* Of a result that was announced the bytes will not come: the task is as good as not run. */
+static void receive_again(struct nv_receiving *receiving)
+{
+    nave_future *future = receiving->future;
+    uint64_t index = receiving->index;
+    struct nv_entry *entry = receiving->kept ? nv_ledger_look(&future->ledger, index) : NULL;
+    if (entry == NULL)
+        return;
+    if (entry->owned)
+        free(entry->data);
+    entry->data = NULL;
+    entry->owned = 0;
+    nv_future_lost(future, receiving->engine, place_of(future, index), 1, true);
+}
+
 static void settle_received(struct nv_receiving *receiving)
 {
     nave_future *future = receiving->future;
     future->receiving--;
     free(receiving->sum);
-    if (receiving->kept) {
+    if (receiving->lost) {
+        receive_again(receiving);
+    } else if (receiving->kept) {
         finish(future, receiving->index, NAVE_SUCCEEDED);
         nv_future_allow(future);
     }
@@ -91,17 +116,19 @@ static void settle_received(struct nv_receiving *receiving)
     nv_future_check(future);
 }
 
-static void received(void *arg)
+static void received(void *arg, bool whole)
 {
+    ((struct nv_receiving *)arg)->lost = !whole;
     settle_received(arg);
 }
 
 /* Parts are added up in the order in which they were sent, whatever arrives first. */
-static void part_received(void *arg)
+static void part_received(void *arg, bool whole)
 {
     struct nv_receiving *part = arg;
     nave_future *future = part->future;
     size_t parts = future->receiving;
+    (void)whole; /* such engines go with the hub */
     part->here = true;
     for (part = future->parts; parts > 0 && part != NULL && part->here; parts--) {
         struct nv_receiving *next = part->next;
@@ -270,13 +297,27 @@ static int put_block(nave_future *future, uint64_t number, void *data, int engin
     return nv_error_set(&future->hub->ctx->error, NAVE_ENOMEM, "no memory for a reduction");
 }
 
-static void block_received(void *arg)
+/* The sum of a block will not come.  Where its last task had been answered the scheduler knows nothing
+ * of it any more; otherwise it is among those that the engine had. */
+static void block_again(struct nv_receiving *receiving)
+{
+    nave_future *future = receiving->future;
+    uint64_t last = receiving->index, first = last - last % future->fold->block;
+    if (receiving->sum != NULL && !future->cancelled &&
+        nv_ledger_state(&future->ledger, last) > NAVE_RUNNING &&
+        nv_ledger_reopen(&future->ledger, first, last + 1 - first))
+        nv_future_lost(future, receiving->engine, first, last + 1 - first, true);
+}
+
+static void block_received(void *arg, bool whole)
 {
     struct nv_receiving *receiving = arg;
     nave_future *future = receiving->future;
-    if (!future->cancelled && receiving->sum != NULL &&
-        put_block(future, receiving->index / future->fold->block, receiving->sum,
-                  receiving->engine) == NAVE_OK)
+    if (!whole)
+        block_again(receiving);
+    else if (!future->cancelled && receiving->sum != NULL &&
+             put_block(future, receiving->index / future->fold->block, receiving->sum,
+                       receiving->engine) == NAVE_OK)
         receiving->sum = NULL;
     settle_received(receiving);
 }
@@ -483,9 +524,7 @@ static bool may_retry(const nave_future *future, const struct nv_result *result)
 /* A task that may not begin again has not failed: it was not run to its end. */
 bool nv_future_retry(nave_future *future, int source, const struct nv_result *result)
 {
-    uint64_t at = future->single          ? future->root
-                  : future->order != NULL ? future->place[result->index]
-                                          : result->index;
+    uint64_t at = place_of(future, result->index);
     if (!may_retry(future, result))
         return false;
     if (!nv_hub_may_begin(future->hub, future->kernel)) {
@@ -495,11 +534,93 @@ bool nv_future_retry(nave_future *future, int source, const struct nv_result *re
         finish(future, result->index, NAVE_CANCELLED);
         return true;
     }
-    if (!nv_sched_again(future->hub->sched, source, future->job, at, 1))
+    if (!nv_sched_again(future->hub->sched, source, future->job, at, 1, false))
         return false;
     nv_ledger_retry(&future->ledger, result->index, result->code == NAVE_ECRASH);
     future->hub->placing = true;
     return true;
+}
+
+/* ------------------------------------------------------------------------- engines that are gone */
+
+enum { DEATHS_MOST = 3 /* of engines that ran a task, unless the caller said another number */ };
+
+/* An engine that is gone needs no objects. */
+static bool is_upkeep(uint32_t kernel)
+{
+    return kernel == NV_KERNEL_PUSH || kernel == NV_KERNEL_DROP || kernel == NV_KERNEL_SHARE ||
+           kernel == NV_KERNEL_JOIN || kernel == NV_KERNEL_UNNAME;
+}
+
+static void fail_lost(nave_future *future, uint64_t index, int engine)
+{
+    char why[80];
+    snprintf(why, sizeof why, "engine %d, which was to run it, is lost", engine);
+    fail(future, index, engine, NAVE_ELOST, why);
+}
+
+static void fail_crashed(nave_future *future, uint64_t index, int engine, unsigned deaths)
+{
+    char why[80];
+    snprintf(why, sizeof why, "each of %u engines that ran it has died", deaths);
+    fail(future, index, engine, NAVE_ECRASH, why);
+}
+
+bool nv_future_orphaned(nave_future *future, uint64_t index, int engine, bool begun)
+{
+    unsigned most = (unsigned)future->view->policy.crash_limit,
+             deaths = nv_ledger_crashes(&future->ledger, index) + 1;
+    most = most > 0 ? most : DEATHS_MOST;
+    if (nv_ledger_entry(&future->ledger, index) == NULL)
+        return false;
+    if (!future->cancelled && future->parent == NULL &&
+        !nv_hub_may_begin(future->hub, future->kernel))
+        future->drained = true;
+    if (future->cancelled || future->drained)
+        finish(future, index, NAVE_CANCELLED);
+    else if (future->named && is_upkeep(future->kernel))
+        finish(future, index, NAVE_SUCCEEDED);
+    else if (future->named || !nv_sched_can_run(future->hub->sched, future->job))
+        fail_lost(future, index, engine);
+    else if (begun && deaths >= most)
+        fail_crashed(future, index, engine, deaths);
+    else if (begun)
+        nv_ledger_retry(&future->ledger, index, true);
+    return nv_ledger_state(&future->ledger, index) <= NAVE_RUNNING;
+}
+
+/* Neighbouring places, as rows of those that wait again. */
+static int lose_row(nave_future *future, int engine, uint64_t first, uint64_t count, bool begun)
+{
+    uint64_t end = first + count, from = first;
+    for (uint64_t at = first; at <= end; at++) {
+        uint64_t index = future->order != NULL && at < end ? future->order[at] : at;
+        if (at < end && nv_future_orphaned(future, index, engine, begun))
+            continue;
+        if (at > from &&
+            !nv_sched_again(future->hub->sched, engine, future->job, from, at - from, begun))
+            return nv_error_set(&future->hub->ctx->error, NAVE_ENOMEM,
+                                "no memory to give tasks of engine %d to others", engine);
+        from = at + 1;
+    }
+    return enough_failed(future);
+}
+
+/* By blocks, those are to be run again of which the sum has not come: from the first task on. */
+int nv_future_lost(nave_future *future, int engine, uint64_t first, uint64_t count, bool begun)
+{
+    uint64_t before = future->flags & NV_BLOCKS ? first % future->fold->block : 0;
+    int rc = NAVE_OK;
+    if (future->input.kind == NV_IN_STREAM)
+        return nv_stream_lost(future->input.stream, engine, first, count, begun);
+    if (before > 0 && !nv_ledger_reopen(&future->ledger, first - before, before))
+        rc = nv_error_set(&future->hub->ctx->error, NAVE_ENOMEM, "no memory for task records");
+    if (rc == NAVE_OK)
+        rc = lose_row(future, engine, first - before, count + before, begun);
+    future->hub->placing = true;
+    nv_future_allow(future);
+    nv_future_check(future);
+    return rc;
 }
 
 int nv_future_single(nave_future *future, int source, const struct nv_item *item)

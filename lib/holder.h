@@ -21,6 +21,9 @@ struct nv_set *nv_holders_of(struct nv_holders *holders, const char *name, size_
 /* An engine has it, or has it no more.  A name nobody has asked for or that is new is added. */
 void nv_holders_note(struct nv_holders *holders, const char *name, size_t engines, size_t engine,
                      bool holds);
+
+/* An engine has nothing any more. */
+void nv_holders_lose(struct nv_holders *holders, size_t engine);
 void nv_holders_release(struct nv_holders *holders);
 
 #endif

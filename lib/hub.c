@@ -5,8 +5,10 @@
 #include "engine.h"
 #include "future.h"
 #include "journal.h"
+#include "loss.h"
 #include "place.h"
 #include "view.h"
+#include "vigil.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -82,6 +84,7 @@ void nv_hub_free(struct nv_hub *hub)
     free(hub->last_results);
     nv_surplus_release(&hub->surplus);
     nv_holders_release(&hub->holders);
+    free(hub->lost);
     free(hub);
 }
 
@@ -259,6 +262,12 @@ static int complete(struct nv_hub *hub, bool *worked)
     return rc < 0 ? rc : NAVE_OK;
 }
 
+int nv_hub_receive(struct nv_hub *hub, bool *worked)
+{
+    int rc = receive(hub, worked);
+    return rc == NAVE_OK ? complete(hub, worked) : rc;
+}
+
 /* Nothing more can be sent: are there engines without work while others have tasks waiting? */
 static int ask_back(struct nv_hub *hub)
 {
@@ -402,9 +411,11 @@ int nv_hub_turn(struct nv_hub *hub, bool *worked)
 {
     int rc;
     *worked = false;
-    rc = receive(hub, worked);
-    if (rc == NAVE_OK)
-        rc = complete(hub, worked);
+    if (hub->given_up)
+        return NAVE_ELOST;
+    rc = nv_hub_receive(hub, worked);
+    if (rc == NAVE_OK && hub->ctx->vigil != NULL)
+        rc = nv_loss_look(hub);
     if (rc == NAVE_OK && hub->journal != NULL && !hub->heedless)
         rc = nv_journal_check(hub->journal, &hub->ctx->error);
     if (rc == NAVE_OK)
@@ -453,6 +464,13 @@ static int look_for_late(struct nv_hub *hub)
     return ask_back(hub);
 }
 
+/* There is something to do at that time, if it is not 0. */
+static void wake_by(struct nv_hub *hub, double due)
+{
+    if (due > 0 && (hub->idle.until == 0 || hub->idle.until > due))
+        hub->idle.until = due;
+}
+
 int nv_hub_wait(struct nv_hub *hub, bool (*ready)(void *arg), void *arg, double seconds)
 {
     double until = seconds >= 0 ? nv_clock() + seconds : 0;
@@ -477,10 +495,11 @@ int nv_hub_wait(struct nv_hub *hub, bool (*ready)(void *arg), void *arg, double 
         hub->idle.crowded =
             hub->ctx->crowded || (hub->ctx->shares_core && nv_sched_load(hub->sched, 0) > 0);
         due = hub->ctx->engine != NULL ? nv_engine_due(hub->ctx->engine) : 0;
-        if (due > 0 && (hub->idle.until == 0 || hub->idle.until > due))
-            hub->idle.until = due;
-        if (seconds >= 0 && (hub->idle.until == 0 || hub->idle.until > until))
-            hub->idle.until = until;
+        wake_by(hub, due);
+        if (seconds >= 0)
+            wake_by(hub, until);
+        if (hub->ctx->vigil != NULL)
+            wake_by(hub, hub->look_next + hub->ctx->origin);
         nv_idle(&hub->idle, worked);
     }
     nv_idle_restart(&hub->idle);

@@ -44,6 +44,9 @@ struct nv_hub {
     char drained_by[96];        /* what it was that drained it, in words */
     double until;      /* when tasks have to be finished, on nv_hub_time(); 0: whenever they are */
     double drain_next; /* when to look next who has to be drained */
+    struct nv_set *lost; /* ranks that are gone, see loss.h; NULL: none is */
+    bool given_up;       /* too few are left */
+    double look_next;    /* when to look next who is gone */
 };
 
 int nv_hub_new(nave *ctx, struct nv_hub **hub);
@@ -51,6 +54,9 @@ void nv_hub_free(struct nv_hub *hub);
 
 /* One turn.  NAVE_OK or an error of the farm as a whole. */
 int nv_hub_turn(struct nv_hub *hub, bool *worked);
+
+/* Takes in what has come, some of it. */
+int nv_hub_receive(struct nv_hub *hub, bool *worked);
 
 /* A task was submitted: a turn when an engine may have waited for it, or after `each` of them. */
 int nv_hub_submitted(struct nv_hub *hub, unsigned each);

@@ -281,6 +281,52 @@ void nv_ledger_retry(struct nv_ledger *ledger, uint64_t index, bool crashed)
     entry->started = entry->ended = 0;
 }
 
+/* The page of a finished task, also when all of it was read: then all it had is forgotten. */
+static struct nv_page *page_again(struct nv_ledger *ledger, uint64_t index)
+{
+    struct nv_page *page = page_of(ledger, index);
+    if (page != &all_read)
+        return page;
+    page = page_new(NV_PAGE, NULL);
+    if (page == NULL)
+        return NULL;
+    memset(page->states, NAVE_SUCCEEDED, NV_PAGE);
+    memset(page->was_read, 1, NV_PAGE);
+    page->read = NV_PAGE;
+    ledger->pages[index / NV_PAGE] = page;
+    return page;
+}
+
+/* It has not failed after all.  Returns whether it had. */
+static bool forget_failure(struct nv_ledger *ledger, uint64_t index)
+{
+    struct nv_failed *failed = ledger->tasks_failed;
+    for (size_t i = 0; i < ledger->failed_count; i++)
+        if (failed[i].index == index) {
+            memmove(&failed[i], &failed[i + 1], (--ledger->failed_count - i) * sizeof *failed);
+            return true;
+        }
+    return false;
+}
+
+bool nv_ledger_reopen(struct nv_ledger *ledger, uint64_t first, uint64_t count)
+{
+    for (uint64_t i = first; i < first + count; i++) {
+        struct nv_page *page = page_again(ledger, i);
+        if (page == NULL)
+            return false;
+        assert(page->states[i % NV_PAGE] > NAVE_RUNNING && page->was_read[i % NV_PAGE]);
+        if (forget_failure(ledger, i))
+            ledger->failed--;
+        else
+            ledger->succeeded--;
+        page->states[i % NV_PAGE] = NAVE_RUNNING;
+        page->was_read[i % NV_PAGE] = 0;
+        page->read--;
+    }
+    return true;
+}
+
 unsigned nv_ledger_retried(const struct nv_ledger *ledger, uint64_t index)
 {
     const struct nv_entry *entry = nv_ledger_look(ledger, index);

@@ -96,6 +96,9 @@ void nv_ledger_finish(struct nv_ledger *ledger, uint64_t index, enum nave_task_s
 
 /* The task waits again, after a crash perhaps.  How often it did, and how often after one. */
 void nv_ledger_retry(struct nv_ledger *ledger, uint64_t index, bool crashed);
+/* Finished tasks whose results nobody has kept are running again, as if they had not been finished.
+ * False when out of memory. */
+bool nv_ledger_reopen(struct nv_ledger *ledger, uint64_t first, uint64_t count);
 unsigned nv_ledger_retried(const struct nv_ledger *ledger, uint64_t index);
 unsigned nv_ledger_crashes(const struct nv_ledger *ledger, uint64_t index);
 

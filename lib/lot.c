@@ -283,11 +283,12 @@ static bool goes_before(const struct lot *lot, const struct lot *best)
     return priority > known || (priority == known && lot->turn < best->turn);
 }
 
-/* Whether the lot's tasks failed on this engine, and there is another that may run them. */
+/* Whether the lot's tasks failed on this engine, or may be its end, and there is another that may run
+ * them. */
 static bool avoids(const struct nv_sched *sched, const struct lot *lot, size_t number)
 {
     const struct nv_set *engines = lot->queue->engines;
-    if (lot->avoid != number + 1)
+    if (lot->avoid != number + 1 && !(lot->alone && sched->engines[number].last))
         return false;
     for (size_t e = 0; e < engines->limit; e++)
         if (e != number && nv_set_has(engines, e) && sched->engines[e].present)

@@ -6,12 +6,14 @@
 #include "clock.h"
 #include "drain.h"
 #include "engine.h"
+#include "finalize.h"
 #include "future.h"
 #include "group.h"
 #include "hub.h"
 #include "journal.h"
 #include "place.h"
 #include "subhub.h"
+#include "vigil.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -20,6 +22,8 @@
 #include <unistd.h>
 
 #define END_SECONDS 2.0 /* of the job's time that are kept free for its end */
+#define HUB_SECONDS 0.1 /* between looks of an engine that has nothing to do whether rank 0 lives */
+#define LAST_SECONDS 5.0 /* for frames to leave, where ranks are gone */
 
 /* ----------------------------------------------------------------------------------- agreements */
 
@@ -199,6 +203,33 @@ static void agree_on_hub(nave *ctx, const nave_options *opt)
     ctx->hub_works = works != 0;
 }
 
+/* Whether the launcher lets the other ranks live when one has died. */
+static bool launcher_recovers(void)
+{
+    const char *text = getenv("OMPI_MCA_orte_enable_recovery");
+    return text != NULL && (atoi(text) != 0 || strcmp(text, "true") == 0);
+}
+
+/* See nave_options.recover.  Rank 0 decides. */
+static int agree_on_recovery(nave *ctx, const nave_options *opt)
+{
+    bool lives = launcher_recovers();
+    int said[2] = {lives && ctx->size > 1, lives && ctx->size > 1 && opt->recover >= 0};
+    int rc = NAVE_OK;
+    MPI_Bcast(said, 2, MPI_INT, 0, ctx->mpi);
+    ctx->recovers = said[1] != 0;
+    ctx->min_engines = opt->min_engines;
+    if (ctx->rank == 0 && opt->recover > 0 && !lives && ctx->size > 1)
+        nv_error_warn(&ctx->error,
+                      "the launcher will end the whole job when one rank dies; Open MPI's "
+                      "lets the others go on with mpirun --enable-recovery");
+    if (said[0])
+        rc = nv_vigil_open(ctx->mpi, &ctx->error, &ctx->vigil);
+    if (ctx->recovers)
+        ctx->by_blocks = true;
+    return rc;
+}
+
 /* Results come to the hub in frames: so many at a time that it can take in those of all engines. */
 static double patience(int ranks)
 {
@@ -225,8 +256,9 @@ static int open_comm(nave *ctx)
 static int make_groups(nave *ctx, const nave_options *opt, const char *host, int **everywhere)
 {
     bool engine = ctx->rank != 0 || ctx->hub_works;
-    int rc = agree(ctx, nv_groups_agree(ctx->mpi, host, engine, &ctx->kernels, opt->group,
-                                        &ctx->error, &ctx->leaders));
+    int group = ctx->recovers ? -1 : opt->group;
+    int rc = agree(ctx, nv_groups_agree(ctx->mpi, host, engine, &ctx->kernels, group, &ctx->error,
+                                        &ctx->leaders));
     if (rc == NAVE_OK && ctx->leaders != NULL)
         rc = agree(
             ctx, nv_groups_kernels(ctx->mpi, ctx->leaders, &ctx->kernels, &ctx->error, everywhere));
@@ -369,6 +401,9 @@ static int open_agreed(nave *ctx, const nave_options *opt)
         rc = agree(ctx, some_kernel(ctx));
     if (rc != NAVE_OK)
         return rc;
+    rc = agree(ctx, agree_on_recovery(ctx, opt));
+    if (rc != NAVE_OK)
+        return rc;
     gethostname(host, sizeof host - 1);
     set_clock(ctx, host);
     rc = make_groups(ctx, opt, host, &everywhere);
@@ -464,10 +499,30 @@ int nave_turn(nave *ctx)
     return rc;
 }
 
+/* An engine whose hub is gone has nobody to work for. */
+static int look_for_hub(nave *ctx, struct nv_idle *idle, double *next)
+{
+    double now;
+    const char *how;
+    if (ctx->vigil == NULL)
+        return NAVE_OK;
+    now = nv_clock();
+    if (now >= *next) {
+        *next = now + HUB_SECONDS;
+        ctx->broken = nv_vigil_look(ctx->vigil, &how) >= 0;
+        if (ctx->broken)
+            return nv_error_set(&ctx->error, NAVE_ELOST, "rank 0 %s", how);
+    }
+    if (idle->until == 0 || idle->until > *next)
+        idle->until = *next;
+    return NAVE_OK;
+}
+
 int nave_serve(nave *ctx)
 {
     struct nv_idle idle;
     unsigned long slack;
+    double next = 0;
     int rc = NAVE_OK;
     if (ctx->rank == 0 || (ctx->engine == NULL && ctx->subhub == NULL))
         return ctx->rank == 0 && ctx->usable ? NAVE_OK : NAVE_ESTATE;
@@ -476,12 +531,15 @@ int nave_serve(nave *ctx)
     while (ctx->usable && rc == NAVE_OK) {
         bool worked;
         rc = turn(ctx, &idle, &worked);
+        if (rc == NAVE_OK && !worked)
+            rc = look_for_hub(ctx, &idle, &next);
         if (rc == NAVE_OK)
             nv_idle(&idle, worked);
     }
     nv_idle_restart(&idle);
     nv_clock_slack(slack);
     ctx->usable = false;
+    ctx->broken = ctx->broken || (ctx->engine != NULL && nv_engine_broken(ctx->engine));
     if (rc != NAVE_OK && rc != NAVE_END)
         return rc;
     return ctx->subhub != NULL ? ctx->subhub->status : nv_engine_status(ctx->engine);
@@ -498,20 +556,30 @@ static bool all_complete(void *arg)
     return true;
 }
 
-/* Cancels, waits for what runs, tells the engines. */
-static int hub_end(nave *ctx, int status)
+/* What is not finished is cancelled, and what runs is waited for.  Of a farm that was given up nothing
+ * is. */
+static int end_futures(struct nv_hub *hub)
 {
-    struct nv_hub *hub = ctx->hub;
-    struct nv_control control = {.value = status};
-    int rc = NAVE_OK, written;
+    int rc = NAVE_OK;
     nave_future *next;
     hub->heedless = true;
     for (nave_future *future = hub->futures; future != NULL && rc == NAVE_OK; future = next) {
         next = future->next;
-        rc = nave_cancel(future);
+        rc = hub->given_up ? NAVE_OK : nave_cancel(future);
     }
-    if (rc == NAVE_OK)
+    if (rc == NAVE_OK && !hub->given_up)
         rc = nv_hub_wait(hub, all_complete, hub, -1);
+    return hub->given_up ? NAVE_OK : rc;
+}
+
+/* Whoever is left is told. */
+static int hub_end(nave *ctx, int status)
+{
+    struct nv_hub *hub = ctx->hub;
+    struct nv_control control = {.value = status};
+    int rc = end_futures(hub), written;
+    ctx->broken = nave_lost(ctx) > 0;
+    control.count = nave_lost(ctx);
     for (int engine = ctx->beside != NULL ? 0 : 1; engine < ctx->size && rc == NAVE_OK; engine++)
         rc = nv_hub_control(hub, is_subhub(ctx, engine) ? ctx->size + engine : engine, NV_CLOSE,
                             &control, NULL);
@@ -536,28 +604,45 @@ static int meet(nave *ctx)
 {
     struct nv_idle idle = {0};
     int rc;
-    while ((rc = nv_comm_finish(ctx->comm)) == 0)
+    while ((rc = nv_comm_finish(ctx->comm)) == 0 && !ctx->broken) {
+        const char *how;
+        ctx->broken = ctx->vigil != NULL && nv_vigil_look(ctx->vigil, &how) >= 0;
         nv_idle(&idle, false);
+    }
     return rc < 0 ? rc : NAVE_OK;
 }
 
+/* Where ranks are gone nobody waits for all: what this one has to say leaves. */
+static void part(nave *ctx, int status)
+{
+    struct nv_idle idle = {0};
+    double until = nv_clock() + LAST_SECONDS;
+    while (nv_comm_pending(ctx->comm) > 0 && nv_clock() < until && nv_comm_progress(ctx->comm) >= 0)
+        nv_idle(&idle, false);
+    nv_finalize_never(status == NAVE_OK ? 0 : 1);
+}
+
+/* What is freed by all ranks together stays where there are not all any more. */
 static void ctx_free(nave *ctx)
 {
     if (ctx->drains)
         nv_drain_ignore();
     nv_beside_join(ctx->beside);
+    nv_vigil_close(ctx->vigil);
     nv_places_close(ctx->places);
     nv_engine_free(ctx->engine);
     nv_subhub_free(ctx->subhub);
     nv_hub_free(ctx->hub);
-    nv_comm_close(ctx->comm);
-    nv_bells_close(ctx->bells);
+    if (!ctx->broken) {
+        nv_comm_close(ctx->comm);
+        nv_bells_close(ctx->bells);
+    }
     nv_kernels_release(&ctx->kernels);
     free(ctx->leaders);
     for (size_t i = 0; i < ctx->op_count; i++)
         free((char *)(uintptr_t)ctx->ops[i].name);
     free(ctx->ops);
-    if (ctx->mpi != MPI_COMM_NULL)
+    if (ctx->mpi != MPI_COMM_NULL && !ctx->broken)
         MPI_Comm_free(&ctx->mpi);
     free(ctx);
 }
@@ -574,10 +659,12 @@ int nave_close_with(nave **where, int status)
     else if (ctx->usable)
         rc = hub_end(ctx, status);
     end_beside(ctx);
-    if (ctx->opened) {
+    if (ctx->opened && !ctx->broken) {
         int met = meet(ctx);
         rc = rc != NAVE_OK ? rc : met;
     }
+    if (ctx->broken)
+        part(ctx, status);
     ctx_free(ctx);
     return rc;
 }
@@ -623,6 +710,11 @@ int nave_size(const nave *ctx)
 int nave_is_hub(const nave *ctx)
 {
     return ctx->rank == 0;
+}
+
+size_t nave_lost(const nave *ctx)
+{
+    return ctx->hub != NULL && ctx->hub->lost != NULL ? ctx->hub->lost->count : 0;
 }
 
 int nave_engine_count(const nave *ctx)

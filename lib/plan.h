@@ -25,6 +25,7 @@ struct lot {
     uint64_t row; /* tasks left of the row that `first` is in, where there are steps */
     bool linked;
     uint32_t avoid; /* one more than the engine that is not to have it if another can; 0: none */
+    bool alone;     /* an engine runs a task, or a block, of it and has nothing else meanwhile */
     uint64_t turn;  /* when it joined the queue; 0: before all others */
     struct lot *prev, *next;
     struct lot *sibling; /* of the rows that wait again; also of spare lots */
@@ -79,6 +80,7 @@ struct engine {
     bool behind; /* another one stands for it */
     bool idle;   /* some of its capacity has no task, and it is not held */
     bool asked;  /* for a row, and has not answered */
+    bool alone;  /* it has a task that runs alone */
     uint32_t capacity;
     struct ring *ring; /* NULL: it has no room */
     struct engine *prev, *next;

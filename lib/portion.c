@@ -242,6 +242,8 @@ uint64_t nv_portion_cut(const struct nv_sched *sched, const struct engine *engin
     uint64_t chunk;
     if (nv_lot_row(lot) == 1)
         return 1;
+    if (lot->alone)
+        return least(most(spec->block, 1), nv_lot_row(lot));
     chunk = least(by_policy(sched, engine, lot), NV_CHUNK_LIMIT);
     chunk = most(least(chunk, spec->max_chunk), 1);
     if (spec->block > 1) /* blocks stay whole */
@@ -284,6 +286,8 @@ bool nv_portion_room(const struct nv_sched *sched, const struct engine *engine,
     double each;
     if (engine->tasks < engine->capacity)
         return true;
+    if (engine->alone || lot->alone)
+        return false;
     if (window == 0 && job->spec.placing == NV_FIFO)
         window = 1;
     if (window > 0)

@@ -54,9 +54,10 @@ struct passing {
     size_t size;
 };
 
-static void passed(void *arg)
+static void passed(void *arg, bool whole)
 {
     struct passing *passing = arg;
+    (void)whole; /* where there are sub-hubs nobody is forgotten */
     passing->subhub->bulk -= passing->size;
     free(passing->data);
     free(passing);
@@ -334,10 +335,11 @@ struct coming {
     struct nv_item item;
 };
 
-static void arrived(void *arg)
+static void arrived(void *arg, bool whole)
 {
     struct coming *coming = arg;
     struct nv_errand *errand = coming->errand;
+    (void)whole; /* where there are sub-hubs nobody is forgotten */
     if (coming->item.data == NULL)
         errand->subhub->bulk -= coming->item.data_size;
     if (coming->item.data == NULL && errand->eldest == NULL) {

@@ -191,6 +191,7 @@ static bool send_from(struct nv_sched *sched, struct engine *engine, struct lot 
     count = nv_portion_cut(sched, engine, lot);
     *send = (struct nv_send){job->id, first, count, (int)(engine - sched->engines)};
     chunk_push(sched, engine, job, first, count);
+    engine->alone = lot->alone;
     job->waiting -= count;
     if (job->spec.costs != NULL)
         job->cost -= nv_portion_cost(job, first, count);
@@ -291,8 +292,10 @@ static void take_tasks(struct nv_sched *sched, struct engine *engine, struct job
             drop_piece(engine, i);
     }
     tasks_moved(sched, engine, job, -(int64_t)count);
-    if (engine->tasks == 0)
+    if (engine->tasks == 0) {
         engine->ahead = 0; /* no rounding stays behind */
+        engine->alone = false;
+    }
 }
 
 static void take_row(struct nv_sched *sched, struct engine *engine, struct job *job, uint64_t first,
@@ -425,16 +428,34 @@ bool nv_sched_returned(struct nv_sched *sched, int number, uint64_t id, uint64_t
     return true;
 }
 
+/* Who gets tasks of a static job whose engine is gone: of those that may, one that has least to do;
+ * NULL: nobody. */
+static struct engine *heir(struct nv_sched *sched, const struct job *job)
+{
+    const struct nv_set *engines = job->spec.engines;
+    struct engine *best = NULL;
+    for (size_t e = 0; engines != NULL && e < engines->limit; e++) {
+        struct engine *engine = &sched->engines[e];
+        if (nv_set_has(engines, e) && engine->present &&
+            (best == NULL || engine->own_lots + engine->sends < best->own_lots + best->sends))
+            best = engine;
+    }
+    return best;
+}
+
 /* A lot for a row that is to be run again, empty; or the last one, which the row goes on. */
 static struct lot *lot_again(struct nv_sched *sched, struct engine *engine, struct job *job,
-                             uint64_t first)
+                             uint64_t first, bool alone)
 {
     uint32_t avoid = (uint32_t)(engine - sched->engines) + 1;
     struct lot *lot = job->back;
     struct queue *queue = job->queue;
-    if (lot != NULL && lot->linked && lot->avoid == avoid && lot->end == first)
+    if (lot != NULL && lot->linked && lot->avoid == avoid && lot->end == first &&
+        lot->alone == alone)
         return lot;
-    if (queue == NULL)
+    if (queue == NULL && !engine->present)
+        engine = heir(sched, job);
+    if (queue == NULL && engine != NULL)
         queue = nv_queue_own(engine, job->spec.priority);
     lot = queue != NULL ? nv_lot_new(sched) : NULL;
     if (lot == NULL)
@@ -444,16 +465,18 @@ static struct lot *lot_again(struct nv_sched *sched, struct engine *engine, stru
                         .first = first,
                         .end = first,
                         .avoid = avoid,
+                        .alone = alone,
                         .sibling = job->back};
     job->back = lot;
     return lot;
 }
 
-bool nv_sched_again(struct nv_sched *sched, int number, uint64_t id, uint64_t first, uint64_t count)
+bool nv_sched_again(struct nv_sched *sched, int number, uint64_t id, uint64_t first, uint64_t count,
+                    bool alone)
 {
     struct job *job = nv_job_find(sched, id);
     struct engine *engine = &sched->engines[number];
-    struct lot *lot = job != NULL ? lot_again(sched, engine, job, first) : NULL;
+    struct lot *lot = job != NULL ? lot_again(sched, engine, job, first, alone) : NULL;
     if (lot == NULL)
         return false;
     lot->end += count;
@@ -465,6 +488,61 @@ bool nv_sched_again(struct nv_sched *sched, int number, uint64_t id, uint64_t fi
     if (lot->queue->owner != NULL && lot->queue->owner->ring != NULL)
         nv_engine_ready(sched, lot->queue->owner);
     return true;
+}
+
+/* ---------------------------------------------------------------------------- engines that go */
+
+/* The next row that waits in a queue of the engine's own leaves it. */
+static uint64_t take_own(struct nv_sched *sched, struct lot *lot, uint64_t *first)
+{
+    struct job *job = lot->job;
+    uint64_t count = nv_lot_row(lot);
+    *first = lot->first;
+    nv_lot_advance(lot, count);
+    job->waiting -= count;
+    if (job->spec.costs != NULL)
+        job->cost -= nv_portion_cost(job, *first, count);
+    if (lot->first < lot->end)
+        return count;
+    nv_lot_drop(sched, lot);
+    forget_back(sched, lot);
+    return count;
+}
+
+void nv_sched_engine_gone(struct nv_sched *sched, int number, nv_sched_orphan *orphan, void *arg)
+{
+    struct engine *engine = &sched->engines[number];
+    uint64_t first, count;
+    assert(engine->capacity == 1 && !engine->behind);
+    sched->present -= engine->present;
+    engine->present = engine->asked = false;
+    nv_engine_count_idle(sched, engine);
+    nv_engine_full(sched, engine);
+    nv_engine_all_fit(sched); /* what was to avoid others may not be any more */
+    while (engine->count > 0) {
+        struct chunk chunk = engine->chunks[0];
+        take_tasks(sched, engine, nv_job_find(sched, chunk.job), 0, chunk.first, chunk.left);
+        orphan(arg, chunk.job, chunk.first, chunk.left, true);
+    }
+    for (struct queue *queue = engine->own; queue != NULL; queue = queue->next)
+        while (queue->first != NULL) {
+            uint64_t job = queue->first->job->id;
+            count = take_own(sched, queue->first, &first);
+            orphan(arg, job, first, count, false);
+        }
+}
+
+bool nv_sched_can_run(const struct nv_sched *sched, uint64_t id)
+{
+    const struct job *job = nv_job_find(sched, id);
+    const struct nv_set *engines = job != NULL ? job->spec.engines : NULL;
+    for (size_t i = 0; job != NULL && engines == NULL && i < job->lot_count; i++)
+        if (job->lots[i].queue->owner->present)
+            return true;
+    for (size_t e = 0; engines != NULL && e < engines->limit; e++)
+        if (nv_set_has(engines, e) && sched->engines[e].present)
+            return true;
+    return false;
 }
 
 /* A row in the main lot, or one that came back: the tasks that wait are its end. */

@@ -130,10 +130,23 @@ bool nv_sched_done(struct nv_sched *sched, int engine, uint64_t job, uint64_t fi
                    double seconds);
 
 /* Tasks that an engine has answered are to be run again, as if they had not been: by another engine
- * if there is one that may, in a direct or static job by the same.  They wait behind all others of
- * their priority.  False when out of memory, or there is no such job. */
+ * if there is one that may, in a direct or static job by the same, unless that is gone; one of a
+ * static job goes to another then.  They wait behind all others of their priority.  `alone`: each of
+ * them (each block) is the only one with its engine while it runs, and an engine that is to be last
+ * has it only if no other may.  False when out of memory, when there is no such job, or no engine for
+ * it. */
 bool nv_sched_again(struct nv_sched *sched, int engine, uint64_t job, uint64_t first,
-                    uint64_t count);
+                    uint64_t count, bool alone);
+
+/* The engine is there no more.  `orphan` is told each row of tasks that it had (`begun`), or that
+ * waited for it alone: they are with nobody then and wait nowhere; it may call nv_sched_again(), and
+ * nv_sched_remove() when that is all of a job.  To be called again after a direct job was added that
+ * names it.  Engines of capacity 1 only. */
+typedef void nv_sched_orphan(void *arg, uint64_t job, uint64_t first, uint64_t count, bool begun);
+void nv_sched_engine_gone(struct nv_sched *sched, int engine, nv_sched_orphan *orphan, void *arg);
+
+/* Whether any engine is there that may run tasks of the job. */
+bool nv_sched_can_run(const struct nv_sched *sched, uint64_t job);
 
 /* Forgets a job of which all tasks were answered or dropped. */
 void nv_sched_remove(struct nv_sched *sched, uint64_t job);

@@ -346,6 +346,26 @@ static void not_begun(void *arg, uint64_t first, uint64_t count)
     }
 }
 
+int nv_stream_lost(struct nv_stream *stream, int engine, uint64_t first, uint64_t count, bool begun)
+{
+    struct nv_hub *hub = stream->carrier->hub;
+    for (uint64_t i = first; i < first + count; i++) {
+        nave_future *owner = owner_of(stream, i);
+        if (owner == NULL)
+            continue;
+        if (nv_future_orphaned(owner, 0, engine, begun)) {
+            if (!nv_sched_again(hub->sched, engine, stream->carrier->job, i, 1, begun))
+                return nv_error_set(&hub->ctx->error, NAVE_ENOMEM,
+                                    "no memory to give tasks of engine %d to others", engine);
+            continue;
+        }
+        leave(stream, i);
+        nv_future_check(owner);
+    }
+    hub->placing = true;
+    return NAVE_OK;
+}
+
 void nv_stream_drain(struct nv_stream *stream)
 {
     nave_future *carrier = stream->carrier;

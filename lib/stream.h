@@ -35,6 +35,10 @@ const void *nv_stream_input(const nave_future *future);
 int nv_stream_cancel(nave_future *future);
 void nv_stream_free(nave_future *future);
 
+/* As nv_future_lost(). */
+int nv_stream_lost(struct nv_stream *stream, int engine, uint64_t first, uint64_t count,
+                   bool begun);
+
 /* What has not been sent is not to be run any more. */
 void nv_stream_drain(struct nv_stream *stream);
 

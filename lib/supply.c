@@ -34,10 +34,11 @@ struct sending {
     void *copy;
 };
 
-static void sent(void *arg)
+static void sent(void *arg, bool whole)
 {
     struct sending *sending = arg;
     nave_future *future = sending->future;
+    (void)whole; /* the scheduler knows which tasks are lost */
     free(sending->copy);
     free(sending);
     future->sending--;
@@ -215,7 +216,7 @@ struct drawing {
 static int keep_input(nave_future *future, uint64_t index, const void *data, size_t size)
 {
     if (nv_recollect_keep(future, index, data, size) &&
-        (future->retries == 0 || nv_kept_put(&future->kept, index, data, size)))
+        (!nv_future_may_repeat(future) || nv_kept_put(&future->kept, index, data, size)))
         return NAVE_OK;
     return nv_error_set(&future->hub->ctx->error, NAVE_ENOMEM,
                         "no memory to keep an input of %zu bytes", size);

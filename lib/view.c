@@ -7,6 +7,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+static bool is_lost(const struct nv_hub *hub, int engine)
+{
+    return hub->lost != NULL && nv_set_has(hub->lost, (size_t)engine);
+}
+
 static int check_engines(struct nv_hub *hub, const int *engines, size_t n)
 {
     struct nv_set *seen;
@@ -18,7 +23,9 @@ static int check_engines(struct nv_hub *hub, const int *engines, size_t n)
     if (seen == NULL)
         return nv_error_set(&hub->ctx->error, NAVE_ENOMEM, "no memory for a view");
     for (size_t i = 0; i < n && rc == NAVE_OK; i++) {
-        if (engines[i] < 0 || !nv_set_has(hub->engines, (size_t)engines[i]))
+        if (engines[i] >= 0 && is_lost(hub, engines[i]))
+            rc = nv_error_set(&hub->ctx->error, NAVE_ELOST, "engine %d is lost", engines[i]);
+        else if (engines[i] < 0 || !nv_set_has(hub->engines, (size_t)engines[i]))
             rc = nv_error_set(&hub->ctx->error, NAVE_EENGINE,
                               "rank %d is no engine; engines are ranks %d to %d", engines[i],
                               !hub->ctx->hub_works, hub->ctx->size - 1);
@@ -235,12 +242,27 @@ const struct nv_set *nv_view_grouped(nave_view *view, size_t kernel)
     return *place;
 }
 
+/* A direct view is of no use any more when one of its engines is lost, a balanced one when all are. */
+static int check_lost(const nave_view *view)
+{
+    struct nv_hub *hub = view->hub;
+    size_t lost = 0;
+    for (size_t i = 0; hub->lost != NULL && i < view->count; i++)
+        if (is_lost(hub, view->engines[i]) && (++lost == view->count || view->direct))
+            return nv_error_set(&hub->ctx->error, NAVE_ELOST, "engine %d is lost",
+                                view->engines[i]);
+    return NAVE_OK;
+}
+
 int nv_view_kernel(nave_view *view, const char *name, uint32_t *kernel,
                    const struct nv_set **engines)
 {
     nave *ctx = view->hub->ctx;
     int id = name != NULL ? nv_kernels_find(&ctx->kernels, name) : -1;
     const struct nv_set *set;
+    int rc = check_lost(view);
+    if (rc != NAVE_OK)
+        return rc;
     if (name == NULL)
         return nv_error_set(&ctx->error, NAVE_EINVAL, "the kernel's name is NULL");
     if (id < NV_KERNEL_OWN) /* the library's own expect what only the library sends */

@@ -61,6 +61,7 @@ struct nv_engine {
     bool ready;         /* NV_READY was said */
     bool closed;
     int status;
+    bool broken;                /* see nv_engine_broken() */
     struct nv_guarded *guarded; /* NULL: no task has asked for one */
     void *rng;                  /* of nave_rng(); NULL: nobody has asked yet */
     nave_task task, child;

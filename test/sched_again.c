@@ -4,7 +4,7 @@
 static void again(const struct nv_send *send)
 {
     answer(send, -1);
-    assert_true(nv_sched_again(sched, send->engine, send->job, send->first, send->count));
+    assert_true(nv_sched_again(sched, send->engine, send->job, send->first, send->count, false));
 }
 
 static void another_engine_gets_it(void **state)
@@ -175,7 +175,7 @@ static void many_at_random(void **state)
             seed = seed * 6364136223846793005 + 1442695040888963407;
             assert_false(good[i]);
             if (seed >> 33 & 1) {
-                assert_true(nv_sched_again(sched, send.engine, job, i, 1));
+                assert_true(nv_sched_again(sched, send.engine, job, i, 1, false));
             } else {
                 good[i] = 1;
                 left--;

@@ -10,6 +10,7 @@ enum {
     CLI_OK = 0,
     CLI_FAILURE = 1,
     CLI_USAGE = 2,
+    CLI_LOST = 3, /* so many engines are lost that the farm could not go on */
     CLI_AGAIN =
         99 /* stopped before its job was, with work left; Grid Engine runs such jobs again */
 };

@@ -36,6 +36,22 @@ int launch_options(launch_parse *parse, void *options, int argc, char **argv, in
     return go;
 }
 
+int launch_status(int code)
+{
+    return code == NAVE_EDRAINED ? CLI_AGAIN : code == NAVE_ELOST ? CLI_LOST : CLI_FAILURE;
+}
+
+int launch_one(nave *ctx, nave_view **one)
+{
+    int rc = NAVE_ELOST;
+
+    for (int i = 1; i <= nave_size(ctx) && rc == NAVE_ELOST; i++) {
+        int engine = i % nave_size(ctx);
+        rc = nave_direct(ctx, &engine, 1, one);
+    }
+    return rc;
+}
+
 int launch_flush(const char *program, int status)
 {
     if (my_rank() > 0 || (fflush(stdout) == 0 && !ferror(stdout)) || status != CLI_OK)
@@ -51,5 +67,5 @@ int launch_farm(const char *program, const nave_options *farm, int (*hub)(nave *
 
     if (status < 0 && my_rank() == 0)
         cli_error(program, "%s", nave_strerror(status));
-    return launch_flush(program, status < 0 ? CLI_FAILURE : status);
+    return launch_flush(program, status < 0 ? launch_status(status) : status);
 }

@@ -21,6 +21,12 @@ int launch_options(launch_parse *parse, void *options, int argc, char **argv, in
 int launch_farm(const char *program, const nave_options *farm, int (*hub)(nave *ctx, void *arg),
                 void *arg);
 
+/* The exit status of a program that failed because of this code of Nave's. */
+int launch_status(int code);
+
+/* A direct view of one engine, to measure with: any that is not lost, beside the hub if there is one. */
+int launch_one(nave *ctx, nave_view **one);
+
 /* Flushes standard output on rank 0; what cannot be written is a failure.  Returns the status. */
 int launch_flush(const char *program, int status);
 

@@ -1,5 +1,6 @@
 #include "job.h"
 #include "exact.h"
+#include "launch.h"
 
 #include <assert.h>
 #include <math.h>
@@ -34,7 +35,7 @@ typedef struct unit {
 
 typedef struct job {
     nave *ctx;
-    nave_view *farm, *one; /* all engines, just one */
+    nave_view *farm; /* all engines */
     const mc_options *options;
     mc_progress *progress;
     mc_result *result;
@@ -177,21 +178,39 @@ static double task_steps(const job *j, const task *t)
 }
 
 /* One engine on the first tasks, for as long as it takes to know its speed. */
-static int measure_one(job *j)
+static int measure_on(job *j, nave_view *one)
 {
     double start = now(), first, steps = 0;
     size_t n;
     int rc;
 
-    rc = run_tasks(j, j->one, 1); /* which also warms it up */
+    rc = run_tasks(j, one, 1); /* which also warms it up */
     first = fmax(now() - start, 1e-6);
     n = (size_t)fmin(fmax(ONE_SECONDS / first, 1), (double)j->task_count);
     start = now();
     if (rc == NAVE_OK)
-        rc = run_tasks(j, j->one, n);
+        rc = run_tasks(j, one, n);
     for (size_t i = 0; i < n; i++)
         steps += task_steps(j, &j->tasks[i]);
     j->result->one_ns = 1e9 * (now() - start) / steps;
+    return rc;
+}
+
+/* On another one if that is lost meanwhile. */
+static int measure_one(job *j)
+{
+    nave_view *one;
+    size_t lost;
+    int rc;
+
+    do {
+        rc = launch_one(j->ctx, &one);
+        if (rc != NAVE_OK)
+            return rc;
+        lost = nave_lost(j->ctx);
+        rc = measure_on(j, one);
+        nave_view_free(one);
+    } while (rc != NAVE_OK && nave_lost(j->ctx) > lost);
     return rc;
 }
 
@@ -264,18 +283,10 @@ static int ask_for_more(job *j)
     return more;
 }
 
-static int open_views(job *j)
-{
-    int engine = nave_size(j->ctx) > 1 ? 1 : 0;
-    int rc = nave_balanced(j->ctx, NULL, &j->farm);
-
-    return rc == NAVE_OK ? nave_direct(j->ctx, &engine, 1, &j->one) : rc;
-}
-
 int mc_job_run(nave *ctx, const mc_options *options, mc_progress *progress, mc_result *result)
 {
     job j = {.ctx = ctx, .options = options, .progress = progress, .result = result};
-    int rc = open_views(&j);
+    int rc = nave_balanced(ctx, NULL, &j.farm);
 
     *result = (mc_result){.count = mc_problem_cells(&options->problem)};
     result->ranks = nave_size(ctx);
@@ -294,6 +305,5 @@ int mc_job_run(nave *ctx, const mc_options *options, mc_progress *progress, mc_r
     free(j.tasks);
     free(j.sums);
     nave_view_free(j.farm);
-    nave_view_free(j.one);
     return rc;
 }

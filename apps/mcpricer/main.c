@@ -81,7 +81,7 @@ static int hub(nave *ctx, void *arg)
         status = hand_out(&r->options, &result);
     } else {
         cli_error(PROGRAM, "%s", rc == NAVE_ENOMEM ? nave_strerror(rc) : nave_error(ctx));
-        status = rc == NAVE_EDRAINED ? CLI_AGAIN : CLI_FAILURE;
+        status = launch_status(rc);
     }
     free(result.cells);
     return status;
@@ -140,6 +140,6 @@ int main(int argc, char **argv)
     launch_init(&argc, &argv);
     if (launch_options(parse, &r.options, argc, argv, &status) == 0)
         status = run_farm(&r);
-    MPI_Finalize();
+    nave_finalize();
     return status;
 }

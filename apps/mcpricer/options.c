@@ -52,8 +52,8 @@ static const char usage[] =
     "      --version            print the version\n"
     "\n"
     "More ranks than cores need mpirun --oversubscribe; root needs --allow-run-as-root.\n"
-    "Exit status: 0, done; 1, failed; 2, wrong usage; 99, stopped by the job's limit or a "
-    "signal.\n";
+    "Exit status: 0, done; 1, failed; 2, wrong usage; 3, engines are lost; 99, stopped by the\n"
+    "job's limit or a signal.\n";
 
 static const double PRICE_MAX = 1e9, SIGMA_MAX = 10;
 static const uint64_t PATHS_MAX = UINT64_C(1) << 44;

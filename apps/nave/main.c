@@ -78,6 +78,6 @@ int main(int argc, char **argv)
         cli_error(PROGRAM, "cannot write to standard output");
         status = CLI_FAILURE;
     }
-    MPI_Finalize();
+    nave_finalize();
     return status;
 }

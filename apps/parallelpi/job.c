@@ -1,4 +1,5 @@
 #include "job.h"
+#include "launch.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -61,7 +62,7 @@ const nave_kernel pi_kernels[PI_KERNELS] = {{"count_range", count_range, NAVE_AC
 
 typedef struct job {
     nave *ctx;
-    nave_view *farm, *one; /* all engines, just one */
+    nave_view *farm; /* all engines */
     pi_scanner *scanner;
     pi_tape *tape;
     pi_result *result;
@@ -100,7 +101,7 @@ static int explain(const job *j, int code)
 
     snprintf(j->trouble->text, sizeof j->trouble->text, "%s",
              code == NAVE_ENOMEM ? nave_strerror(code) : nave_error(j->ctx));
-    j->trouble->drained = code == NAVE_EDRAINED;
+    j->trouble->code = code;
     if (code != NAVE_ETASK)
         return -1;
     if (pi_scan_look(j->scanner, j->tape, whole, &sight, j->trouble) == 0 && sight.stop < whole.end)
@@ -210,6 +211,24 @@ static int measure(job *j, nave_view *view, pi_range stretch, int times, double 
     return 0;
 }
 
+/* On one engine, and on another if that is lost meanwhile. */
+static int measure_somewhere(job *j, pi_range front, double *seconds)
+{
+    nave_view *one;
+    size_t lost;
+    int status;
+
+    do {
+        int rc = launch_one(j->ctx, &one);
+        if (rc != NAVE_OK)
+            return explain(j, rc);
+        lost = nave_lost(j->ctx);
+        status = measure(j, one, front, REPEATS, seconds);
+        nave_view_free(one);
+    } while (status < 0 && nave_lost(j->ctx) > lost);
+    return status;
+}
+
 /* The rate of one engine on the first ten million digits. */
 static int measure_one(job *j)
 {
@@ -218,7 +237,7 @@ static int measure_one(job *j)
     double seconds;
 
     if (pi_scan_place(j->scanner, j->tape, front, ONE_ENGINE_DIGITS, &front.end, j->trouble) < 0 ||
-        measure(j, j->one, front, REPEATS, &seconds) < 0)
+        measure_somewhere(j, front, &seconds) < 0)
         return -1;
     result->one_digits = result->counts[pi_power10(result->k)];
     result->one_rate = (double)result->one_digits / seconds;
@@ -244,11 +263,8 @@ static int measure_all(job *j, uint64_t wanted)
 
 static int open_views(job *j)
 {
-    int engine = nave_size(j->ctx) > 1 ? 1 : 0;
     int rc = nave_balanced(j->ctx, NULL, &j->farm);
 
-    if (rc == NAVE_OK)
-        rc = nave_direct(j->ctx, &engine, 1, &j->one);
     return rc == NAVE_OK ? 0 : explain(j, rc);
 }
 
@@ -271,7 +287,7 @@ static int count_wanted(job *j, uint64_t wanted)
 int pi_job_run(nave *ctx, pi_scanner *scanner, pi_tape *tape, uint64_t wanted, int once,
                pi_result *result, pi_trouble *trouble)
 {
-    job j = {ctx, NULL, NULL, scanner, tape, result, trouble, once};
+    job j = {ctx, NULL, scanner, tape, result, trouble, once};
     int rc;
 
     *result = (pi_result){.k = scanner->k, .ranks = nave_size(ctx)};
@@ -281,6 +297,5 @@ int pi_job_run(nave *ctx, pi_scanner *scanner, pi_tape *tape, uint64_t wanted, i
         return explain(&j, NAVE_ENOMEM);
     rc = count_wanted(&j, wanted);
     nave_view_free(j.farm);
-    nave_view_free(j.one);
     return rc;
 }

@@ -27,7 +27,7 @@ typedef struct run {
 static int fail(const pi_trouble *trouble)
 {
     cli_error(PROGRAM, "%s", trouble->text);
-    return trouble->drained ? CLI_AGAIN : CLI_FAILURE;
+    return launch_status(trouble->code);
 }
 
 static int fail_file(const char *name, int error)
@@ -171,6 +171,6 @@ int main(int argc, char **argv)
 
     launch_init(&argc, &argv);
     status = work(argc, argv);
-    MPI_Finalize();
+    nave_finalize();
     return status;
 }

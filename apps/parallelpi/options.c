@@ -30,8 +30,8 @@ static const char usage[] =
     "      --version     print the version\n"
     "\n"
     "More ranks than cores need mpirun --oversubscribe; root needs --allow-run-as-root.\n"
-    "Exit status: 0, done; 1, input or output failed; 2, wrong usage; 99, stopped by the\n"
-    "job's limit or a signal.\n";
+    "Exit status: 0, done; 1, input or output failed; 2, wrong usage; 3, engines are\n"
+    "lost; 99, stopped by the job's limit or a signal.\n";
 
 enum { DIGITS = 256, DIR, JSON, CSV, PLOT, NO_PLOT, JOURNAL, SIMD, VERSION };
 

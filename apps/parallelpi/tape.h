@@ -14,7 +14,7 @@ enum { PI_TROUBLE_SIZE = 1024 };
 /* One line on what is wrong with the input: "FILE: why". */
 typedef struct pi_trouble {
     char text[PI_TROUBLE_SIZE];
-    int drained; /* 1: not run to the end, see nave_drain() */
+    int code; /* of the call that failed, if it was one of Nave's; 0 */
 } pi_trouble;
 
 typedef struct pi_tape_file {

@@ -161,7 +161,9 @@ static void show_progress(void *arg, const nave_counts *counts)
 
 static int run_farm(run *r)
 {
-    nave_options options = {.kernels = uts_kernels, .kernel_count = UTS_KERNELS};
+    nave_options options = {.kernels = uts_kernels,
+                            .kernel_count = UTS_KERNELS,
+                            .recover = -1 /* its sums are of spawned tasks */};
 
     options.user = &r->worker;
     options.log = log_line;
@@ -198,6 +200,6 @@ int main(int argc, char **argv)
 
     if (launch_options(parse, &r.options, argc, argv, &status) == 0)
         status = search_tree(&r, rank);
-    MPI_Finalize();
+    nave_finalize();
     return status;
 }

@@ -46,7 +46,8 @@ static const char usage[] =
     "      --version            print the version\n"
     "\n"
     "More ranks than cores need mpirun --oversubscribe; root needs --allow-run-as-root.\n"
-    "Exit status: 0, done; 1, another count than published, or failed; 2, wrong usage.\n";
+    "Exit status: 0, done; 1, another count than published, or failed; 2, wrong usage; 3,\n"
+    "engines are lost.\n";
 
 enum { GRAIN = 256, SERIAL, JSON, QUIET, VERSION };
 
