@@ -1,7 +1,8 @@
 #!/bin/sh
 # Three hosts made of network namespaces, three ranks on each, over real TCP: the picture of `nave topo`, a count of
-# uts, and the tests of farms with two levels. A fourth namespace holds the switch between them, so that nothing
-# outside of these four is touched; they and all that runs in them are removed at the end.
+# uts, the tests of farms with two levels, and what becomes of a farm of which a rank dies or a host is cut off. A
+# fourth namespace holds the switch between them, so that nothing outside of these four is touched; they and all that
+# runs in them are removed at the end.
 # timeout: 400
 set -u
 cd "$TMPDIR" || exit 1
@@ -103,6 +104,7 @@ mpi()
     status=$?
     [ $status = 0 ] || { wrong "exit status $status of $*:"; tail -n 20 out; }
     [ -z "${V:-}" ] || echo "$(date +%T) $*"
+    return $status
 }
 
 says() # TEXT
@@ -124,5 +126,72 @@ NAVE_TEST_GROUP=2 mpi 3 -x NAVE_TEST_GROUP "$NAVE_BUILD/test/subhub"
 says '\[  PASSED  \] [0-9]* test'
 NAVE_TEST_GROUP=3 mpi 3 -x NAVE_TEST_GROUP "$NAVE_BUILD/test/farm"
 says '\[  PASSED  \] 1 test'
+
+# --- a rank of another host dies, and a host is cut off, while mcpricer works: the same prices
+
+# price NAME SAMPLES: in the background, with a journal; the job is $job.
+price()
+{
+    rm -f "$1.json"
+    mpi 1 --enable-recovery "$NAVE_BUILD/bin/mcpricer" --no-plot --paths "$2" --json "$TMPDIR/$1.json" \
+        --journal "$TMPDIR/$1.db" &
+    job=$!
+}
+
+# until_there COMMAND...: waits for it to succeed, a minute at most.
+until_there()
+{
+    tries=0
+    until "$@" >/dev/null 2>&1 || [ $tries = 600 ]; do
+        sleep 0.1
+        tries=$((tries + 1))
+    done
+    [ $tries -lt 600 ]
+}
+
+prices() # NAME
+{
+    sed 's/.*"prices":/"prices":/; s/"paths":.*//' "$1.json"
+}
+
+# pids_of N: the processes of mcpricer on host N.
+pids_of()
+{
+    for pid in $(ip netns pids $name-"$1"); do
+        [ "$(cat "/proc/$pid/comm" 2>/dev/null)" != mcpricer ] || echo "$pid"
+    done
+}
+
+works_on() # N NAME
+{
+    [ -s "$2.db-wal" ] && [ -n "$(pids_of "$1")" ]
+}
+
+hub_is_gone()
+{
+    [ -z "$(pids_of 1)" ]
+}
+
+paths=60000
+price calm $paths
+wait $job || wrong 'the undisturbed run'
+
+price dies $paths
+until_there works_on 2 dies || wrong 'no work on the second host'
+kill -9 $(pids_of 2)
+wait $job || wrong 'the run of which a rank died'
+[ "$(prices calm)" = "$(prices dies)" ] || wrong 'with a rank lost the prices are others'
+grep -q 'engine 1 on nave2 has died' out || { wrong 'nothing was said of the rank that died'; cat out; }
+
+# mpirun itself waits for the host that is gone, for minutes: it is ended here.
+price cut $paths
+until_there works_on 3 cut || wrong 'no work on the third host'
+ip -n $name-switch link set port3 down
+until_there test -s cut.json || wrong 'the farm that was cut did not finish'
+until_there hub_is_gone || wrong 'the hub did not end'
+kill -9 $(ip netns pids $name-1) 2>/dev/null
+wait $job
+[ "$(prices calm)" = "$(prices cut)" ] || wrong 'with a host cut off the prices are others'
+grep -q 'engine 2 on nave3 cannot be reached' out || { wrong 'nothing was said of the lost host'; cat out; }
 
 [ $failures = 0 ]
