@@ -241,6 +241,8 @@ typedef struct nave_options {
     int recover; /* on the hub: go on without engines that are lost, see below.  0: where the launcher
                     *   lets the job live; 1: it should; negative: no, that ends the farm */
     size_t min_engines; /* on the hub: with fewer the farm ends, with NAVE_ELOST; 0: with none */
+    double stall_limit; /* on the hub, where lost engines are gone on without: seconds that an engine
+                           *   with tasks may be silent, more than any task takes; 0: any */
 } nave_options;
 
 /* Lost engines.  Where the launcher lets a job go on when one of its processes has died (Open MPI:
@@ -255,6 +257,10 @@ typedef struct nave_options {
  * more than once, and what it had spawned too; each is counted once.  Tasks of a direct view fail
  * with NAVE_ELOST if they were for that engine, as do those that no other engine has the kernel for.
  * Reductions are made without MPI_Reduce, by blocks, as with a journal; and there are no sub-hubs.
+ *
+ * One that is silent for longer than nave_options.stall_limit is taken for stalled: what it has goes to
+ * others, its late answers are dropped, and when it has given them all it is an engine like others
+ * again.  One that has not by nave_close() is ended if it is on rank 0's host.
  *
  * The hub goes on alone when it runs kernels itself.  With fewer than nave_options.min_engines, or
  * none, calls return NAVE_ELOST; what is finished is in the journal.

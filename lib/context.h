@@ -19,16 +19,17 @@ struct nave {
     nave_progress_fn *progress;
     void *progress_arg;
     struct nv_kernels kernels;
-    double origin;    /* nv_clock() at nave_open() */
-    bool hub_works;   /* rank 0 is an engine as well; known on all ranks */
-    int *leaders;     /* by rank: its sub-hub's rank, 0: the hub serves it; NULL: no sub-hubs */
-    bool by_blocks;   /* on the hub: sums come home block by block, not by MPI_Reduce */
-    bool recovers;    /* the farm goes on without engines that are lost; known on all ranks */
-    bool broken;      /* ranks are gone: no collective calls any more */
+    double origin;      /* nv_clock() at nave_open() */
+    bool hub_works;     /* rank 0 is an engine as well; known on all ranks */
+    int *leaders;       /* by rank: its sub-hub's rank, 0: the hub serves it; NULL: no sub-hubs */
+    bool by_blocks;     /* on the hub: sums come home block by block, not by MPI_Reduce */
+    bool recovers;      /* the farm goes on without engines that are lost; known on all ranks */
+    bool broken;        /* ranks are gone: no collective calls any more */
     size_t min_engines; /* see nave_options */
-    bool drains;      /* see nave_options.drain */
-    bool crowded;     /* more ranks on this host than cores */
-    bool shares_core; /* the hub's loop and the engine beside it may have one core for both */
+    double stall_limit; /* see nave_options */
+    bool drains;        /* see nave_options.drain */
+    bool crowded;       /* more ranks on this host than cores */
+    bool shares_core;   /* the hub's loop and the engine beside it may have one core for both */
     struct nv_places *places;
     struct nv_bells *bells;
     struct nv_comm *comm;

@@ -85,6 +85,7 @@ void nv_hub_free(struct nv_hub *hub)
     nv_surplus_release(&hub->surplus);
     nv_holders_release(&hub->holders);
     free(hub->lost);
+    free(hub->silence);
     free(hub);
 }
 
@@ -151,7 +152,7 @@ static int take_returned(struct nv_hub *hub, int source, const struct nv_control
 }
 
 /* A kernel made or dropped an object; the name is in the list. */
-static int take_holds(struct nv_hub *hub, int source, const struct nv_item *item)
+int nv_hub_holds(struct nv_hub *hub, int source, const struct nv_item *item)
 {
     char name[NV_NAME_MAX + 5] = "";
     size_t size = item->control.list_size * sizeof(int32_t);
@@ -183,7 +184,7 @@ static int take_item(struct nv_hub *hub, int source, const struct nv_item *item)
         job = item->run.job;
         break;
     case NV_HOLDS:
-        return take_holds(hub, source, item);
+        return nv_hub_holds(hub, source, item);
     case NV_GREW:
         nv_surplus_heard(&hub->surplus, source, (uint64_t)item->control.value);
         if (nv_sched_owner(hub->sched, item->control.job) == NULL)
@@ -248,7 +249,8 @@ static int receive(struct nv_hub *hub, bool *worked)
         if (rc <= 0)
             return rc;
         *worked = hub->placing = true;
-        rc = take_frame(hub, source, frame);
+        rc = nv_loss_heard(hub, source) ? nv_loss_late(hub, source, frame)
+                                        : take_frame(hub, source, frame);
         if (rc != NAVE_OK || (hub->awaited != NULL && hub->awaited(hub->awaited_arg)))
             return rc;
     }

@@ -44,9 +44,10 @@ struct nv_hub {
     char drained_by[96];        /* what it was that drained it, in words */
     double until;      /* when tasks have to be finished, on nv_hub_time(); 0: whenever they are */
     double drain_next; /* when to look next who has to be drained */
-    struct nv_set *lost; /* ranks that are gone, see loss.h; NULL: none is */
-    bool given_up;       /* too few are left */
-    double look_next;    /* when to look next who is gone */
+    struct nv_set *lost;        /* ranks that are gone, see loss.h; NULL: none is */
+    bool given_up;              /* too few are left */
+    double look_next;           /* when to look next who is gone */
+    struct nv_silence *silence; /* by rank, see loss.h; NULL: engines may be silent */
 };
 
 int nv_hub_new(nave *ctx, struct nv_hub **hub);
@@ -54,6 +55,9 @@ void nv_hub_free(struct nv_hub *hub);
 
 /* One turn.  NAVE_OK or an error of the farm as a whole. */
 int nv_hub_turn(struct nv_hub *hub, bool *worked);
+
+/* An engine has made or dropped an object. */
+int nv_hub_holds(struct nv_hub *hub, int source, const struct nv_item *item);
 
 /* Takes in what has come, some of it. */
 int nv_hub_receive(struct nv_hub *hub, bool *worked);

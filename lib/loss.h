@@ -13,6 +13,22 @@
  * NAVE_ELOST: the farm cannot go on; NAVE_ENOMEM, NAVE_EMPI. */
 int nv_loss_look(struct nv_hub *hub);
 
+/* How long an engine has said nothing though it has tasks, and how many it was taken for stalled with
+ * and has not answered. */
+struct nv_silence {
+    double since; /* on nv_hub_time() */
+    uint64_t late;
+    bool heard; /* since the last look */
+};
+
+/* A frame came from there.  Whether it is stalled: then the frame is for nv_loss_late(), which drops the
+ * answers; after the last of them the engine is one like others again. */
+bool nv_loss_heard(struct nv_hub *hub, int source);
+int nv_loss_late(struct nv_hub *hub, int source, const struct nv_frame *frame);
+
+/* At the end of the farm: ends the engines that are stalled, where it can.  Returns how many there are. */
+uint64_t nv_loss_end_stalled(struct nv_hub *hub);
+
 /* After a call was begun: tasks of it that are for lost engines do not wait for them. */
 int nv_loss_sweep(struct nv_hub *hub);
 

@@ -11,6 +11,7 @@
 #include "group.h"
 #include "hub.h"
 #include "journal.h"
+#include "loss.h"
 #include "place.h"
 #include "subhub.h"
 #include "vigil.h"
@@ -219,6 +220,7 @@ static int agree_on_recovery(nave *ctx, const nave_options *opt)
     MPI_Bcast(said, 2, MPI_INT, 0, ctx->mpi);
     ctx->recovers = said[1] != 0;
     ctx->min_engines = opt->min_engines;
+    ctx->stall_limit = ctx->recovers ? opt->stall_limit : 0;
     if (ctx->rank == 0 && opt->recover > 0 && !lives && ctx->size > 1)
         nv_error_warn(&ctx->error,
                       "the launcher will end the whole job when one rank dies; Open MPI's "
@@ -578,8 +580,8 @@ static int hub_end(nave *ctx, int status)
     struct nv_hub *hub = ctx->hub;
     struct nv_control control = {.value = status};
     int rc = end_futures(hub), written;
-    ctx->broken = nave_lost(ctx) > 0;
-    control.count = nave_lost(ctx);
+    control.count = nave_lost(ctx) + nv_loss_end_stalled(hub);
+    ctx->broken = control.count > 0;
     for (int engine = ctx->beside != NULL ? 0 : 1; engine < ctx->size && rc == NAVE_OK; engine++)
         rc = nv_hub_control(hub, is_subhub(ctx, engine) ? ctx->size + engine : engine, NV_CLOSE,
                             &control, NULL);

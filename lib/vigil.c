@@ -399,6 +399,13 @@ static const char *look_at(const struct watched *watched, const struct pollfd *p
     return kill(watched->pid, 0) != 0 && errno == ESRCH ? "has died" : NULL;
 }
 
+void nv_vigil_end(const struct nv_vigil *vigil, int rank)
+{
+    for (int i = 0; i < vigil->count; i++)
+        if (vigil->watched[i].rank == rank && vigil->watched[i].pid > 0 && !vigil->watched[i].gone)
+            kill(vigil->watched[i].pid, SIGKILL);
+}
+
 int nv_vigil_look(struct nv_vigil *vigil, const char **how)
 {
     if (vigil->next == 0 && poll(vigil->fds, (nfds_t)vigil->count, 0) < 0)

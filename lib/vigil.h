@@ -24,6 +24,9 @@ struct nv_vigil;
 int nv_vigil_open(MPI_Comm mpi, struct nv_error *error, struct nv_vigil **vigil);
 void nv_vigil_close(struct nv_vigil *vigil);
 
+/* Ends the process of a rank that is watched, if it is on this host. */
+void nv_vigil_end(const struct nv_vigil *vigil, int rank);
+
 /* The next rank that is gone, and how ("has died"); each is told once.  -1: none. */
 int nv_vigil_look(struct nv_vigil *vigil, const char **how);
 

@@ -91,7 +91,7 @@ static int deadly(nave_task *task, const void *in, size_t in_size, void *out, si
 {
     uint64_t x;
     memcpy(&x, in, sizeof x);
-    if (x == 13 || (x == 17 && nave_task_engine(task) > 0))
+    if (x == 17)
         raise(SIGKILL);
     return hash(task, in, in_size, out, out_size);
 }
@@ -102,12 +102,17 @@ static int nothing(nave_task *task, const void *in, size_t in_size, void *out, s
     return 0;
 }
 
-static void end_rank(int rank)
+static pid_t pid_of(int rank)
 {
     const nave_place *places;
     size_t n;
     nave_topo(farm, &places, &n);
-    kill((pid_t)places[rank].pid, SIGKILL);
+    return (pid_t)places[rank].pid;
+}
+
+static void end_rank(int rank)
+{
+    kill(pid_of(rank), SIGKILL);
 }
 
 static uint64_t inputs[TASKS], outputs[TASKS];
@@ -334,6 +339,49 @@ static void too_few(void)
     CHECK(rc == NAVE_ELOST, "%d: %s", rc, nave_error(farm));
 }
 
+/* A rank is stopped, and goes on after a while; then it has tasks as others have. */
+static void stalled(void)
+{
+    nave_view *view = view_of(NULL);
+    nave_future *future;
+    nave_record record;
+    size_t shares[4] = {0};
+    CHECK(nave_map_start(view, "hash", inputs, 8, outputs, 8, TASKS, &future) == NAVE_OK, "start");
+    nave_wait(future, 0.02);
+    kill(pid_of(2), SIGSTOP);
+    CHECK(nave_wait(future, -1) == NAVE_OK, "%s", nave_error(farm));
+    check_outputs();
+    CHECK(nave_lost(farm) == 0, "a stopped engine was taken for dead");
+    kill(pid_of(2), SIGCONT);
+    for (int round = 0; round < 100 && shares[2] == 0; round++) {
+        nave_future_free(future);
+        memset(outputs, 0, sizeof outputs);
+        CHECK(nave_map_start(view, "hash", inputs, 8, outputs, 8, TASKS, &future) == NAVE_OK,
+              "start");
+        CHECK(nave_wait(future, -1) == NAVE_OK, "%s", nave_error(farm));
+        check_outputs();
+        for (size_t i = 0; i < TASKS; i++) {
+            nave_task_record(future, i, &record);
+            shares[record.engine]++;
+        }
+    }
+    CHECK(shares[2] > 0, "an engine that goes on again gets nothing");
+}
+
+/* It stays so: sums are right, and the job ends. */
+static void stays_stalled(void)
+{
+    uint64_t sum, serial = 0;
+    for (int i = 0; i < TASKS; i++)
+        serial += mix(inputs[i]);
+    kill(pid_of(1), SIGSTOP);
+    CHECK(nave_map_reduce(view_of(&(nave_policy){.chunk = 16}), "hash", inputs, 8, TASKS, &sum, 1,
+                          MPI_UINT64_T, MPI_SUM) == NAVE_OK,
+          "%s", nave_error(farm));
+    CHECK(sum == serial, "the sum is another one");
+    CHECK(nave_lost(farm) == 0, "a stopped engine was taken for dead");
+}
+
 static void hub_dies(void)
 {
     nave_future *future;
@@ -356,12 +404,14 @@ static const struct scene {
     {.name = "source", .play = source, .ranks = 4},
     {.name = "sums", .play = sums, .ranks = 4, .deaths = {0, 120, 290}},
     {.name = "large", .play = large, .ranks = 4, .deaths = {0, 30, 75}},
-    {.name = "culprit", .play = culprit, .ranks = 6},
+    {.name = "culprit", .play = culprit, .ranks = 6, .options = {.idle_hub = 1}},
     {.name = "direct", .play = direct, .ranks = 4},
     {.name = "alone", .play = alone, .ranks = 3},
     {.name = "few", .play = too_few, .ranks = 4, .options = {.min_engines = 2}},
     {.name = "nobody", .play = too_few, .ranks = 3, .options = {.idle_hub = 1}},
     {.name = "unwanted", .play = too_few, .ranks = 3, .options = {.recover = -1}},
+    {.name = "stalled", .play = stalled, .ranks = 4, .options = {.stall_limit = 0.5}},
+    {.name = "stays", .play = stays_stalled, .ranks = 4, .options = {.stall_limit = 0.5}},
     {.name = "hub", .play = hub_dies, .ranks = 3},
 };
 
