@@ -1,114 +1,9 @@
 /* comm - see comm.h.  SPDX-License-Identifier: BSD-3-Clause */
-#include "comm.h"
-#include "link.h"
+#include "lane.h"
 
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
-
-enum {
-    NV_AHEAD = 8,        /* receives posted ahead on a lane */
-    NV_PIECE = 64 << 20, /* bytes of a transfer in one MPI message */
-    WINDOW = 64,         /* requests tested at once */
-    NV_SPARE = 64,       /* empty frames kept for reuse */
-    NV_TAG_FRAME = 0,    /* tags: these plus the lane */
-    NV_TAG_BULK = NV_LANES
-};
-
-enum mail_kind { PARCEL, TRANSFER, ENDED };
-
-/* The head of what a rank keeps in lists and an engine beside it sends over the link. */
-struct item {
-    struct nv_mail mail; /* first, so that mail is its item */
-    enum mail_kind kind;
-    int rank; /* where it goes or comes from */
-    enum nv_lane lane;
-};
-
-struct parcel {
-    struct item item;
-    struct nv_frame frame;
-};
-
-/* A bulk transfer, sent or received. */
-struct transfer {
-    struct item item;
-    bool sending;
-    bool beside; /* the engine beside the loop started it */
-    void *data;
-    size_t size;
-    size_t pieces; /* not ended yet */
-    void *scrap;   /* where bytes go that nobody wants */
-    nv_comm_done *done;
-    void *arg;
-};
-
-/* What an MPI request belongs to: one of the two. */
-struct owner {
-    struct parcel *parcel;
-    struct transfer *transfer;
-};
-
-/* First in, first out. */
-struct queue {
-    struct nv_mail *first, **end;
-};
-
-struct lane {
-    bool listening;
-    bool held; /* the head's frame is in the caller's hands */
-    int head;
-    struct parcel *slots[NV_AHEAD];
-    MPI_Request requests[NV_AHEAD];
-    struct queue inbox; /* of parcels that came without MPI */
-    struct parcel *inbox_held;
-    struct queue sent, wanted; /* transfers to oneself */
-};
-
-struct nv_comm {
-    MPI_Comm mpi; /* MPI_COMM_NULL: this is an engine's, beside a loop */
-    int rank;
-    struct nv_error *error;
-    struct nv_bells *bells;
-    struct nv_comm *beside; /* of a loop: the engine's */
-    struct nv_link *link;
-    enum nv_end end;
-    struct lane lanes[NV_LANES];
-    struct parcel *spare;
-    size_t spare_count;
-    /* Sends and transfers under way: three arrays of one length. */
-    MPI_Request *requests;
-    struct owner *owners;
-    int *ended;
-    size_t count, room;
-    size_t window;  /* where the next look at them begins */
-    size_t waiting; /* transfers without requests of this comm's */
-    uint64_t *sent; /* frames, by rank */
-    uint64_t received;
-    MPI_Request finish; /* of the collective that tells how many frames were `expected` in all */
-    uint64_t expected;
-    bool finishing;
-    bool *gone;             /* by rank; NULL: none is */
-    struct queue forgotten; /* parcels that MPI may still look at */
-};
-
-static void enqueue(struct queue *queue, struct item *item)
-{
-    item->mail.next = NULL;
-    *queue->end = &item->mail;
-    queue->end = &item->mail.next;
-}
-
-static void *dequeue(struct queue *queue)
-{
-    struct nv_mail *mail = queue->first;
-    if (mail == NULL)
-        return NULL;
-    queue->first = mail->next;
-    if (queue->first == NULL)
-        queue->end = &queue->first;
-    return mail;
-}
 
 static void ring(const struct nv_comm *comm, int rank, enum nv_bell_owner owner)
 {
@@ -256,7 +151,7 @@ int nv_comm_beside(struct nv_comm *loop, struct nv_error *error, struct nv_comm 
 static void inbox_empty(struct nv_comm *comm, struct queue *queue)
 {
     struct item *item;
-    while ((item = dequeue(queue)) != NULL)
+    while ((item = nv_dequeue(queue)) != NULL)
         if (item->kind == PARCEL)
             parcel_free(comm, (struct parcel *)item);
         else
@@ -287,7 +182,7 @@ static void link_close(struct nv_comm *comm)
     for (int end = 0; end < 2; end++) {
         struct nv_mail *mail;
         while ((mail = nv_link_take(comm->link, (enum nv_end)end)) != NULL)
-            enqueue(&rest, (struct item *)mail);
+            nv_enqueue(&rest, (struct item *)mail);
     }
     inbox_empty(comm, &rest);
     nv_link_free(comm->link);
@@ -350,7 +245,7 @@ static void mail_to(struct nv_comm *comm, enum nv_end end, struct item *item)
 }
 
 /* What the engine beside the loop started ends in its own thread. */
-static void transfer_end(struct nv_comm *comm, struct transfer *transfer, bool whole)
+void nv_transfer_end(struct nv_comm *comm, struct transfer *transfer, bool whole)
 {
     nv_comm_done *done = transfer->done;
     void *arg = transfer->arg;
@@ -370,7 +265,7 @@ static void request_end(struct nv_comm *comm, struct owner owner)
     if (owner.parcel != NULL)
         parcel_free(comm, owner.parcel);
     else if (--owner.transfer->pieces == 0)
-        transfer_end(comm, owner.transfer, true);
+        nv_transfer_end(comm, owner.transfer, true);
 }
 
 /* Takes the ended requests, places in comm->ended from `first` on, out of the arrays before
@@ -472,14 +367,14 @@ static int match(struct nv_comm *comm, struct lane *lane)
 {
     int ended = 0;
     while (lane->sent.first != NULL && lane->wanted.first != NULL) {
-        struct transfer *from = dequeue(&lane->sent);
-        struct transfer *to = dequeue(&lane->wanted);
+        struct transfer *from = nv_dequeue(&lane->sent);
+        struct transfer *to = nv_dequeue(&lane->wanted);
         assert(from->size == to->size);
         if (to->data != NULL)
             memcpy(to->data, from->data, to->size);
         comm->waiting -= (from->beside ? 0 : 1) + (to->beside ? 0 : 1);
-        transfer_end(comm, from, true);
-        transfer_end(comm, to, true);
+        nv_transfer_end(comm, from, true);
+        nv_transfer_end(comm, to, true);
         ended = 1;
     }
     return ended;
@@ -488,7 +383,7 @@ static int match(struct nv_comm *comm, struct lane *lane)
 static void transfer_to_self(struct nv_comm *comm, struct transfer *transfer)
 {
     struct lane *lane = &comm->lanes[transfer->item.lane];
-    enqueue(transfer->sending ? &lane->sent : &lane->wanted, &transfer->item);
+    nv_enqueue(transfer->sending ? &lane->sent : &lane->wanted, &transfer->item);
 }
 
 /* The loop carries out what its engine wants. */
@@ -498,7 +393,7 @@ static int carry_out(struct nv_comm *comm, struct item *item)
     if (item->kind == PARCEL && away)
         return post_away(comm, (struct parcel *)item);
     if (item->kind == PARCEL)
-        enqueue(&comm->lanes[item->lane].inbox, item);
+        nv_enqueue(&comm->lanes[item->lane].inbox, item);
     else if (away)
         return transfer_away(comm, (struct transfer *)item);
     else
@@ -519,10 +414,10 @@ static int take_mail(struct nv_comm *comm)
         if (comm->end == NV_LOOP_END) {
             rc = carry_out(comm, item);
         } else if (item->kind == PARCEL) {
-            enqueue(&comm->lanes[NV_TO_ENGINE].inbox, item);
+            nv_enqueue(&comm->lanes[NV_TO_ENGINE].inbox, item);
         } else {
             comm->waiting--;
-            transfer_end(comm, (struct transfer *)item, true);
+            nv_transfer_end(comm, (struct transfer *)item, true);
         }
     }
     return rc == NAVE_OK ? some : rc;
@@ -532,7 +427,7 @@ static int inbox_next(struct nv_comm *comm, struct lane *lane, int *source,
                       const struct nv_frame **frame)
 {
     parcel_free(comm, lane->inbox_held);
-    lane->inbox_held = dequeue(&lane->inbox);
+    lane->inbox_held = nv_dequeue(&lane->inbox);
     if (lane->inbox_held == NULL)
         return 0;
     *source = comm->end == NV_ENGINE_END ? lane->inbox_held->item.rank : comm->rank;
@@ -554,7 +449,7 @@ static int release_held(struct nv_comm *comm, struct lane *lane)
 }
 
 /* The head of the lane, if a frame has come there: 1, and its source. */
-static int test_head(struct nv_comm *comm, struct lane *lane, int *source)
+int nv_lane_test(struct nv_comm *comm, struct lane *lane, int *source)
 {
     MPI_Status status;
     int here = 0, size = 0;
@@ -581,7 +476,7 @@ static int pass_on(struct nv_comm *comm)
     int some = 0, rc = 0, source;
     if (comm->beside == NULL || !lane->listening)
         return 0;
-    while (rc >= 0 && (rc = test_head(comm, lane, &source)) == 1) {
+    while (rc >= 0 && (rc = nv_lane_test(comm, lane, &source)) == 1) {
         struct parcel *fresh = parcel_new(comm), *full = lane->slots[lane->head];
         if (fresh == NULL)
             return nv_error_set(comm->error, NAVE_ENOMEM, "no memory for a receive buffer");
@@ -613,7 +508,7 @@ int nv_comm_post(struct nv_comm *comm, int rank, enum nv_lane lane, struct nv_fr
     else if (comm->link != NULL && lane == NV_TO_ENGINE)
         mail_to(comm, NV_ENGINE_END, &parcel->item);
     else
-        enqueue(&comm->lanes[lane].inbox, &parcel->item);
+        nv_enqueue(&comm->lanes[lane].inbox, &parcel->item);
     return NAVE_OK;
 }
 
@@ -627,7 +522,7 @@ int nv_comm_next(struct nv_comm *comm, enum nv_lane l, int *source, const struct
     if (rc != 0 || !lane->listening)
         return rc;
     do
-        rc = test_head(comm, lane, source);
+        rc = nv_lane_test(comm, lane, source);
     while (rc == 1 && is_gone(comm, *source));
     if (rc == 1)
         *frame = &lane->slots[lane->head]->frame;
@@ -734,57 +629,6 @@ int nv_comm_progress(struct nv_comm *comm)
     return mail | passed | ended;
 }
 
-/* A request of which nothing more will come.  What MPI may still look at stays. */
-static void give_up(struct nv_comm *comm, MPI_Request *request, const struct owner *owner)
-{
-    int ended = 0;
-    if (owner->parcel != NULL) {
-        enqueue(&comm->forgotten, &owner->parcel->item);
-    } else if (!owner->transfer->sending) {
-        MPI_Cancel(request);
-        MPI_Test(request, &ended, MPI_STATUS_IGNORE);
-    }
-    if (!ended)
-        MPI_Request_free(request);
-    *request = MPI_REQUEST_NULL;
-}
-
-static int rank_of(const struct owner *owner)
-{
-    return owner->parcel != NULL ? owner->parcel->item.rank : owner->transfer->item.rank;
-}
-
-/* The requests of that rank leave the arrays; `done` is called when all have. */
-int nv_comm_forget(struct nv_comm *comm, int rank)
-{
-    struct queue ended = {NULL, &ended.first};
-    struct transfer *transfer;
-    size_t kept = 0;
-    int size;
-    MPI_Comm_size(comm->mpi, &size);
-    if (comm->gone == NULL)
-        comm->gone = calloc((size_t)size, sizeof *comm->gone);
-    if (comm->gone == NULL)
-        return nv_error_set(comm->error, NAVE_ENOMEM, "no memory to go on without rank %d", rank);
-    comm->gone[rank] = true;
-    for (size_t i = 0; i < comm->count; i++) {
-        struct owner *owner = &comm->owners[i];
-        if (rank_of(owner) == rank) {
-            give_up(comm, &comm->requests[i], owner);
-            if (owner->transfer != NULL && --owner->transfer->pieces == 0)
-                enqueue(&ended, &owner->transfer->item);
-            continue;
-        }
-        comm->requests[kept] = comm->requests[i];
-        comm->owners[kept++] = *owner;
-    }
-    comm->count = kept;
-    comm->window = 0;
-    while ((transfer = dequeue(&ended)) != NULL)
-        transfer_end(comm, transfer, false);
-    return NAVE_OK;
-}
-
 size_t nv_comm_pending(const struct nv_comm *comm)
 {
     return comm->count + comm->waiting;
@@ -796,33 +640,4 @@ bool nv_comm_moving(const struct nv_comm *comm)
         if (comm->owners[i].transfer != NULL)
             return true;
     return comm->waiting > 0;
-}
-
-/* Nobody looks at what still comes. */
-static int let_go_by(struct nv_comm *comm)
-{
-    int rc = NAVE_OK, source;
-    for (int l = 0; l < NV_LANES && rc >= 0; l++)
-        while (comm->lanes[l].listening && (rc = test_head(comm, &comm->lanes[l], &source)) == 1)
-            continue;
-    return rc;
-}
-
-int nv_comm_finish(struct nv_comm *comm)
-{
-    int told = 0, rc = nv_comm_progress(comm); /* the engine's last mail goes out before the sums */
-    if (rc >= 0 && !comm->finishing) {
-        comm->finishing = true;
-        rc = MPI_Ireduce_scatter_block(comm->sent, &comm->expected, 1, MPI_UINT64_T, MPI_SUM,
-                                       comm->mpi, &comm->finish);
-        rc = nv_error_mpi(comm->error, rc, "the agreement of nave_close");
-    }
-    if (rc >= 0)
-        rc = let_go_by(comm);
-    if (rc >= 0)
-        rc = nv_error_mpi(comm->error, MPI_Test(&comm->finish, &told, MPI_STATUS_IGNORE),
-                          "the agreement of nave_close");
-    if (rc < 0)
-        return rc;
-    return told && comm->received == comm->expected && nv_comm_pending(comm) == 0;
 }

@@ -1,5 +1,5 @@
-/* comm - frames and bulk transfers between the ranks of one context; the only file with MPI
- * point-to-point calls.
+/* comm - frames and bulk transfers between the ranks of one context: the only place with MPI
+ * point-to-point calls.  The files: comm.c; parting.c, how it ends; lane.h, what they share.
  *
  * Lanes keep apart what one process gets in several roles.  Frames of one sender on one lane arrive
  * in order.  Transfers are matched in the order in which both sides start them, per pair and lane.
