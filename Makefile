@@ -37,6 +37,7 @@ bindir     ?= $(prefix)/bin
 libdir     ?= $(prefix)/lib
 includedir ?= $(prefix)/include
 mandir     ?= $(prefix)/share/man
+docdir     ?= $(prefix)/share/doc/nave
 
 WARNINGS := -Wall -Wextra -Wpedantic -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wold-style-definition \
             -Wpointer-arith -Wwrite-strings -Wundef -Wvla -Wformat=2 -Wno-format-nonliteral
@@ -289,10 +290,11 @@ $(tidied): $(O)/lint/%.tidy: $(S)%.c $(S).clang-tidy $(headers) $(O)/flags
 .PHONY: install uninstall
 public    := $(notdir $(wildcard $(S)include/*.h))
 man_pages := $(notdir $(wildcard $(S)doc/*.1 $(S)doc/*.3))
+job_docs  := batch.md $(addprefix batch/,$(notdir $(wildcard $(S)doc/batch/*.sh)))
 man_path   = $(mandir)/man$(patsubst .%,%,$(suffix $1))/$1
 installed  = $(patsubst $(O)/bin/%,$(bindir)/%,$(programs)) $(addprefix $(includedir)/,$(public)) $(libdir)/pkgconfig/nave.pc \
              $(addprefix $(libdir)/libnave.,a so so.$(SOVERSION) so.$(VERSION)) \
-             $(foreach page,$(man_pages),$(call man_path,$(page)))
+             $(foreach page,$(man_pages),$(call man_path,$(page))) $(addprefix $(docdir)/,$(job_docs))
 
 install: all
 	$(INSTALL) -d $(addprefix $(DESTDIR),$(sort $(dir $(installed))))
@@ -304,6 +306,7 @@ install: all
 	$(INSTALL) -m 644 $(O)/lib/nave.pc $(DESTDIR)$(libdir)/pkgconfig
 	$(INSTALL) -m 644 $(addprefix $(S)include/,$(public)) $(DESTDIR)$(includedir)
 	$(foreach page,$(man_pages),$(INSTALL) -m 644 $(S)doc/$(page) $(DESTDIR)$(call man_path,$(page)) &&) :
+	$(foreach file,$(job_docs),$(INSTALL) -m 644 $(S)doc/$(file) $(DESTDIR)$(docdir)/$(file) &&) :
 
 uninstall:
 	rm -f $(addprefix $(DESTDIR),$(installed))

@@ -1,6 +1,7 @@
 #include "spawn.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -93,7 +94,8 @@ static int wait_for(pid_t child)
     return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 
-int spawn_run(const char *path, const char *const *argv, int input)
+/* Starts a program with these descriptors, -1: ours; -1 with errno: it could not be. */
+static pid_t start(const char *path, const char *const *argv, int input, int output)
 {
     char **environment = clean_environment();
     pid_t child;
@@ -103,10 +105,59 @@ int spawn_run(const char *path, const char *const *argv, int input)
     fflush(NULL);
     child = fork();
     if (child == 0) {
-        if (input < 0 || dup2(input, STDIN_FILENO) >= 0)
+        if ((input < 0 || dup2(input, STDIN_FILENO) >= 0) &&
+            (output < 0 || dup2(output, STDOUT_FILENO) >= 0))
             execve(path, (char *const *)argv, environment);
         _exit(127);
     }
     free(environment);
+    return child;
+}
+
+int spawn_run(const char *path, const char *const *argv, int input)
+{
+    pid_t child = start(path, argv, input, -1);
+
     return child < 0 ? -1 : wait_for(child);
+}
+
+/* All that can be read from the descriptor, as text; NULL with errno. */
+static char *read_all(int from)
+{
+    char *text = NULL, part[4096];
+    size_t size;
+    ssize_t n;
+    FILE *out = open_memstream(&text, &size);
+
+    while (out != NULL && ((n = read(from, part, sizeof part)) > 0 || (n < 0 && errno == EINTR)))
+        if (n > 0)
+            fwrite(part, 1, (size_t)n, out);
+    if (out != NULL && fclose(out) == 0)
+        return text;
+    free(text);
+    return NULL;
+}
+
+int spawn_read(const char *path, const char *const *argv, int input, char **output)
+{
+    int ends[2], status;
+    char *text = NULL;
+    pid_t child;
+
+    if (pipe(ends) != 0)
+        return -1;
+    fcntl(ends[0], F_SETFD, FD_CLOEXEC);
+    fcntl(ends[1], F_SETFD, FD_CLOEXEC);
+    child = start(path, argv, input, ends[1]);
+    close(ends[1]);
+    if (child >= 0)
+        text = read_all(ends[0]);
+    close(ends[0]);
+    status = child < 0 ? -1 : wait_for(child);
+    if (status < 0 || text == NULL) {
+        free(text);
+        return -1;
+    }
+    *output = text;
+    return status;
 }

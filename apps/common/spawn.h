@@ -15,4 +15,8 @@ char *spawn_find(const char *name, int beside);
  * status, 128 + signal as in a shell, or -1 with errno when it could not be started. */
 int spawn_run(const char *path, const char *const *argv, int input);
 
+/* The same, and what it writes to standard output is *output, which is to be freed; NULL unless a status
+ * is returned. */
+int spawn_read(const char *path, const char *const *argv, int input, char **output);
+
 #endif

@@ -1,6 +1,7 @@
 /* nave - what can be asked and tried of a farm without writing a program: a verb each.
  *
  * Read on in topo.c; a new verb is a file with its function, and a line in the table below. */
+#include "batch.h"
 #include "cli.h"
 #include "log.h"
 #include "topo.h"
@@ -15,6 +16,7 @@
 static const verb verbs[] = {
     {"topo", topo_run, "who runs where, with a picture"},
     {"log", log_run, "what is in a journal"},
+    {"batch", batch_run, "a job script for a batch system"},
 };
 
 enum { VERBS = sizeof verbs / sizeof *verbs };
@@ -22,7 +24,7 @@ enum { VERBS = sizeof verbs / sizeof *verbs };
 static void help(void)
 {
     puts("usage: [mpirun -np RANKS] nave VERB [OPTION...]\n"
-         "Ask or try something of a farm over all ranks, or read its journal.\n");
+         "Ask or try something of a farm over all ranks, read its journal, or make a job of it.\n");
     for (size_t i = 0; i < VERBS; i++)
         printf("  %-12s  %s\n", verbs[i].name, verbs[i].what);
     puts("\n"
