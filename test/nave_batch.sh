@@ -79,7 +79,8 @@ fails 2 'each run would begin anew' --system slurm -n 4 --time 1h --requeue --no
 fails 2 'must be in a file' --system pbs -n 4 --time 1h --requeue x
 fails 2 'unknown option' --system pbs --what
 fails 1 'no/folder/f: No such file' --system pbs -n 4 --time 1h -o no/folder/f x
-PATH=/none fails 1 'qsub: not found' --system pbs -n 4 --time 1h --submit x
+(PATH=/none; "$nave" batch --system pbs -n 4 --time 1h --submit x) 2>err && wrong 'submitted without a qsub'
+grep -q 'qsub: not found' err || wrong "$(cat err)"
 
 batch --system sge -n 4 --time 1-02:00:00 --pe mpi --queue all.q --directive '-l mem_free=2G' -- x "it's" '$HOME' ''
 for line in '#\$ -l h_rt=26:00:00' '#\$ -pe mpi 4' '#\$ -q all.q' '#\$ -l mem_free=2G' '#\$ -N x' '#\$ -r n'; do

@@ -66,10 +66,9 @@ static void write_places(FILE *out, const batch_options *o)
           "export OMPI_MCA_orte_enable_recovery=1\n"
           "work=$(mktemp -d) || exit 1\n"
           "trap 'rm -rf \"$work\"' EXIT\n"
-          "rank='file=$1; shift\n"
-          "    [ \"$OMPI_COMM_WORLD_RANK\" = 0 ] || exec \"$@\"\n"
+          "rank='[ \"$OMPI_COMM_WORLD_RANK\" = 0 ] || exec \"$@\"\n"
           "    trap : USR1 USR2 TERM XCPU\n"
-          "    \"$@\"; echo $? >\"$file\"'\n\n",
+          "    \"$@\"; echo $? >\"$0\"'\n\n",
           out);
 }
 

@@ -30,10 +30,9 @@ left=$((NAVE_DEADLINE - now))
 export OMPI_MCA_orte_enable_recovery=1
 work=$(mktemp -d) || exit 1
 trap 'rm -rf "$work"' EXIT
-rank='file=$1; shift
-    [ "$OMPI_COMM_WORLD_RANK" = 0 ] || exec "$@"
+rank='[ "$OMPI_COMM_WORLD_RANK" = 0 ] || exec "$@"
     trap : USR1 USR2 TERM XCPU
-    "$@"; echo $? >"$file"'
+    "$@"; echo $? >"$0"'
 
 # When the time is over, or a signal comes, SIGUSR1 goes to mpirun and from there to the program:
 # it finishes the tasks that run, and ends.
