@@ -208,7 +208,7 @@ static void agree_on_hub(nave *ctx, const nave_options *opt)
 static bool launcher_recovers(void)
 {
     const char *text = getenv("OMPI_MCA_orte_enable_recovery");
-    return text != NULL && (atoi(text) != 0 || strcmp(text, "true") == 0);
+    return text != NULL && (strtol(text, NULL, 10) != 0 || strcmp(text, "true") == 0);
 }
 
 /* See nave_options.recover.  Rank 0 decides. */

@@ -367,7 +367,7 @@ void nv_vigil_close(struct nv_vigil *vigil)
 {
     if (vigil == NULL)
         return;
-    for (int i = 0; i < vigil->count; i++)
+    for (int i = 0; vigil->fds != NULL && i < vigil->count; i++)
         if (vigil->fds[i].fd >= 0)
             close(vigil->fds[i].fd);
     free(vigil->all);

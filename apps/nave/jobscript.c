@@ -45,10 +45,13 @@ static void write_time(FILE *out, const batch_options *o)
             " s. No task begins that would not be finished %" PRIu64 " s before the end.\n",
             o->seconds, o->margin);
     fputs("now=$(date +%s)\n", out);
+    fprintf(out, "end=$((now + %" PRIu64 "))\n", o->seconds);
     if (s->end != NULL)
-        fprintf(out, "end=${%s:-$((now + %" PRIu64 "))}\n", s->end, o->seconds);
-    else
-        fprintf(out, "end=$((now + %" PRIu64 "))\n", o->seconds);
+        fprintf(out,
+                "# %s knows better if it ends earlier; after a requeue it may be that of the run "
+                "before.\n"
+                "[ \"${%s:-0}\" -le $((now + %" PRIu64 ")) ] || [ \"$%s\" -gt $end ] || end=$%s\n",
+                s->end, s->end, o->margin, s->end, s->end);
     fprintf(out, "export NAVE_DEADLINE=$((end - %" PRIu64 "))\n", o->margin);
     fputs("left=$((NAVE_DEADLINE - now))\n[ $left -gt 0 ] || left=1\n\n", out);
 }
@@ -66,8 +69,10 @@ static void write_places(FILE *out, const batch_options *o)
           "export OMPI_MCA_orte_enable_recovery=1\n"
           "work=$(mktemp -d) || exit 1\n"
           "trap 'rm -rf \"$work\"' EXIT\n"
-          "rank='[ \"$OMPI_COMM_WORLD_RANK\" = 0 ] || exec \"$@\"\n"
-          "    trap : USR1 USR2 TERM XCPU\n"
+          "# A signal that comes while the program still starts is not its end.\n"
+          "rank='trap \"\" USR1 USR2 XCPU\n"
+          "    [ \"$OMPI_COMM_WORLD_RANK\" = 0 ] || exec \"$@\"\n"
+          "    trap : TERM\n"
           "    \"$@\"; echo $? >\"$0\"'\n\n",
           out);
 }

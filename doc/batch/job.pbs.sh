@@ -32,8 +32,10 @@ left=$((NAVE_DEADLINE - now))
 export OMPI_MCA_orte_enable_recovery=1
 work=$(mktemp -d) || exit 1
 trap 'rm -rf "$work"' EXIT
-rank='[ "$OMPI_COMM_WORLD_RANK" = 0 ] || exec "$@"
-    trap : USR1 USR2 TERM XCPU
+# A signal that comes while the program still starts is not its end.
+rank='trap "" USR1 USR2 XCPU
+    [ "$OMPI_COMM_WORLD_RANK" = 0 ] || exec "$@"
+    trap : TERM
     "$@"; echo $? >"$0"'
 
 # When the time is over, or a signal comes, SIGUSR1 goes to mpirun and from there to the program:

@@ -16,7 +16,9 @@ export NAVE_JOURNAL=parallelpi.db
 
 # The job may run for 3600 s. No task begins that would not be finished 60 s before the end.
 now=$(date +%s)
-end=${SLURM_JOB_END_TIME:-$((now + 3600))}
+end=$((now + 3600))
+# SLURM_JOB_END_TIME knows better if it ends earlier; after a requeue it may be that of the run before.
+[ "${SLURM_JOB_END_TIME:-0}" -le $((now + 60)) ] || [ "$SLURM_JOB_END_TIME" -gt $end ] || end=$SLURM_JOB_END_TIME
 export NAVE_DEADLINE=$((end - 60))
 left=$((NAVE_DEADLINE - now))
 [ $left -gt 0 ] || left=1
@@ -30,8 +32,10 @@ left=$((NAVE_DEADLINE - now))
 export OMPI_MCA_orte_enable_recovery=1
 work=$(mktemp -d) || exit 1
 trap 'rm -rf "$work"' EXIT
-rank='[ "$OMPI_COMM_WORLD_RANK" = 0 ] || exec "$@"
-    trap : USR1 USR2 TERM XCPU
+# A signal that comes while the program still starts is not its end.
+rank='trap "" USR1 USR2 XCPU
+    [ "$OMPI_COMM_WORLD_RANK" = 0 ] || exec "$@"
+    trap : TERM
     "$@"; echo $? >"$0"'
 
 # When the time is over, or a signal comes, SIGUSR1 goes to mpirun and from there to the program:

@@ -1,0 +1,16 @@
+# job_test SYSTEM TIME MARGIN: parallelpi on 16 slots, as a job of the farmer's: it is stopped by its limit, run again, and
+# ends with the right counts. The digits are few, but counted many times over, by the slowest way.
+job_test()
+{
+    yes 31415926535897932384626433832795028841971 | head -c 200000000 >digits
+    words="-k 3 -q --no-plot --simd plain"
+    files=$(yes digits | head -n 70)
+    chown farmer: digits
+    farmer "$NAVE_SRC/test/mpirun" -np 2 ./parallelpi -k 3 -q --no-plot --csv calm.csv $files || die 'the undisturbed run failed'
+    id=$(farmer ./nave batch --system "$1" -n 16 --time "$2" --margin "$3" --requeue --submit -- \
+        ./parallelpi $words --csv farm.csv $files) || die 'the job was not submitted'
+    within 120 test -s farm.csv || die "job $id did not end"
+    cmp calm.csv farm.csv || die 'the counts are others'
+    farmer ./nave log parallelpi.db
+    [ "$(farmer ./nave log parallelpi.db | grep -c ' 16  parallelpi ')" -gt 1 ] || die 'the limit never struck'
+}
