@@ -86,7 +86,8 @@ struct nv_receiving {
 static int add_up(nave_future *future, int engine, uint64_t index, const void *data);
 static nv_comm_done block_received;
 
-/* Of a result that was announced the bytes will not come: the task is as good as not run. */
+/* Of a result that was announced the bytes will not come: the task is as good as not run.  A single task,
+ * whose input is gone, fails. */
 static void receive_again(struct nv_receiving *receiving)
 {
     nave_future *future = receiving->future;
@@ -98,7 +99,11 @@ static void receive_again(struct nv_receiving *receiving)
         free(entry->data);
     entry->data = NULL;
     entry->owned = 0;
-    nv_future_lost(future, receiving->engine, place_of(future, index), 1, true);
+    if (future->single) /* its place in the stream is another's by now */
+        fail(future, index, receiving->engine, NAVE_ELOST,
+             "the engine is lost, and the result with it");
+    else
+        nv_future_lost(future, receiving->engine, place_of(future, index), 1, true);
 }
 
 static void settle_received(struct nv_receiving *receiving)

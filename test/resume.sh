@@ -50,6 +50,8 @@ done
 [ $tries -gt 0 ] || die 'the job was never killed'
 price 3 killed.json --paths 40000 --journal killed.db || die "the last run gave $?: $(cat errors)"
 [ "$(results calm.json)" = "$(results killed.json)" ] || die 'killed and resumed, the prices are others'
+price 2 again.json --paths 40000 --journal killed.db --retry-failed || die "of nothing that had failed: $(cat errors)"
+[ "$(results calm.json)" = "$(results again.json)" ] || die 'with --retry-failed the prices are others'
 
 # ---- the limit of the job, and other options with the same journal
 

@@ -46,6 +46,7 @@ static const char usage[] =
     "                           strike (mcpricer)\n"
     "      --no-plot            no pictures\n"
     "      --journal FILE       remember finished blocks there, and go on from them next time\n"
+    "      --retry-failed       run again what the journal says has failed\n"
     "      --simd NAME          avx512, avx2, plain, or auto: the fastest there is (auto)\n"
     "  -q, --quiet              print nothing but errors\n"
     "  -h, --help               print this\n"
@@ -79,6 +80,7 @@ enum {
     PLOT,
     NO_PLOT,
     JOURNAL,
+    RETRY_FAILED,
     SIMD,
     VERSION
 };
@@ -103,6 +105,7 @@ static const struct option known[] = {{"strikes", required_argument, NULL, STRIK
                                       {"plot", required_argument, NULL, PLOT},
                                       {"no-plot", no_argument, NULL, NO_PLOT},
                                       {"journal", required_argument, NULL, JOURNAL},
+                                      {"retry-failed", no_argument, NULL, RETRY_FAILED},
                                       {"simd", required_argument, NULL, SIMD},
                                       {"quiet", no_argument, NULL, 'q'},
                                       {"help", no_argument, NULL, 'h'},
@@ -202,6 +205,9 @@ static int take(mc_options *options, int option, char **argv)
         return 0;
     case JOURNAL:
         options->journal = optarg;
+        return 0;
+    case RETRY_FAILED:
+        options->retry_failed = 1;
         return 0;
     case NO_PLOT:
         options->plot_asked = -1;

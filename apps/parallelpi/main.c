@@ -133,6 +133,7 @@ static int run_farm(run *r)
 
     options.program = PROGRAM;
     options.journal = r->options.journal;
+    options.retry_failed = r->options.retry_failed;
     options.user = r->scanner;
     options.log = log_line;
     options.log_arg = &r->options;

@@ -24,6 +24,7 @@ static const char usage[] =
     "                    for K = 2, one_digit_counts.png for K = 1)\n"
     "      --no-plot     draw nothing\n"
     "      --journal FILE  remember finished parts there, and go on from them next time\n"
+    "      --retry-failed  run again what the journal says has failed\n"
     "      --simd NAME   way of counting: auto, avx512, avx2, plain (auto); same counts by all\n"
     "  -q, --quiet       print nothing but errors\n"
     "  -h, --help        print this\n"
@@ -33,7 +34,7 @@ static const char usage[] =
     "Exit status: 0, done; 1, input or output failed; 2, wrong usage; 3, engines are\n"
     "lost; 99, stopped by the job's limit or a signal.\n";
 
-enum { DIGITS = 256, DIR, JSON, CSV, PLOT, NO_PLOT, JOURNAL, SIMD, VERSION };
+enum { DIGITS = 256, DIR, JSON, CSV, PLOT, NO_PLOT, JOURNAL, RETRY_FAILED, SIMD, VERSION };
 
 static const struct option known[] = {{"digits", required_argument, NULL, DIGITS},
                                       {"dir", required_argument, NULL, DIR},
@@ -42,6 +43,7 @@ static const struct option known[] = {{"digits", required_argument, NULL, DIGITS
                                       {"plot", required_argument, NULL, PLOT},
                                       {"no-plot", no_argument, NULL, NO_PLOT},
                                       {"journal", required_argument, NULL, JOURNAL},
+                                      {"retry-failed", no_argument, NULL, RETRY_FAILED},
                                       {"simd", required_argument, NULL, SIMD},
                                       {"quiet", no_argument, NULL, 'q'},
                                       {"help", no_argument, NULL, 'h'},
@@ -98,6 +100,9 @@ static int take(pi_options *options, int option, char **argv)
         return 0;
     case JOURNAL:
         options->journal = optarg;
+        return 0;
+    case RETRY_FAILED:
+        options->retry_failed = 1;
         return 0;
     case SIMD:
         return set_path(options, optarg);
