@@ -374,7 +374,7 @@ static void ball(struct stage *stage, int actor)
 static void two_play_ball(void **state)
 {
     (void)state;
-    perform_all(2, 200000, ball);
+    perform_all(2, 100000, ball);
 }
 
 /* Reads the letters of all and answers each; returns how many there were. */
@@ -461,13 +461,13 @@ static void farm_that_idles(struct stage *stage, int actor)
 static void a_hub_answers_eight_engines(void **state)
 {
     (void)state;
-    perform_all(ACTORS, 30000, farm_on_bare_bells);
+    perform_all(ACTORS, 15000, farm_on_bare_bells);
 }
 
 static void a_hub_that_idles_answers_eight_engines(void **state)
 {
     (void)state;
-    perform_all(ACTORS, 30000, farm_that_idles);
+    perform_all(ACTORS, 15000, farm_that_idles);
 }
 
 /* Sleeps that end by themselves while others ring: whatever ends first, letters are found. */
@@ -499,7 +499,7 @@ static void impatient(struct stage *stage, int actor)
 static void rings_and_ends_of_sleeps_get_along(void **state)
 {
     (void)state;
-    perform_all(2, 100000, impatient);
+    perform_all(2, 50000, impatient);
 }
 
 int main(void)

@@ -494,10 +494,11 @@ int main(int argc, char **argv)
 {
     struct CMUnitTest tests[sizeof scenes / sizeof *scenes];
     size_t count = sizeof scenes / sizeof *scenes;
+    const char *folder = getenv("TMPDIR");
     if (argc == 3)
         return job(argv[1], argv[2]);
     if (argc != 1 || argv[0] == NULL || realpath(argv[0], self) == NULL ||
-        chdir(getenv("TMPDIR") != NULL ? getenv("TMPDIR") : ".") != 0)
+        (folder != NULL && chdir(folder) != 0))
         return 1;
     for (size_t i = 0; i < count; i++)
         tests[i] =
