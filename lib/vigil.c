@@ -367,9 +367,12 @@ void nv_vigil_close(struct nv_vigil *vigil)
 {
     if (vigil == NULL)
         return;
-    for (int i = 0; vigil->fds != NULL && i < vigil->count; i++)
+    for (int i = 0; vigil->fds != NULL && i < vigil->count; i++) {
+        if (vigil->fds[i].fd >= 0 && vigil->watched[i].pid == 0)
+            (void)!send(vigil->fds[i].fd, "", 1, MSG_NOSIGNAL); /* farewell: this is no death */
         if (vigil->fds[i].fd >= 0)
             close(vigil->fds[i].fd);
+    }
     free(vigil->all);
     free(vigil->watched);
     free(vigil->fds);
@@ -412,6 +415,10 @@ int nv_vigil_look(struct nv_vigil *vigil, const char **how)
         return -1;
     while (vigil->next < vigil->count) {
         int i = vigil->next++;
+        char byte;
+        if (vigil->watched[i].pid == 0 && vigil->fds[i].fd >= 0 && vigil->fds[i].revents != 0 &&
+            recv(vigil->fds[i].fd, &byte, 1, MSG_DONTWAIT | MSG_PEEK) == 1)
+            vigil->watched[i].gone = true; /* it has said farewell */
         *how = look_at(&vigil->watched[i], &vigil->fds[i]);
         if (*how == NULL)
             continue;
