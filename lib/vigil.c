@@ -416,7 +416,7 @@ int nv_vigil_look(struct nv_vigil *vigil, const char **how)
     while (vigil->next < vigil->count) {
         int i = vigil->next++;
         char byte;
-        if (vigil->watched[i].pid == 0 && vigil->fds[i].fd >= 0 && vigil->fds[i].revents != 0 &&
+        if (vigil->watched[i].pid == 0 && vigil->fds[i].fd >= 0 && vigil->fds[i].revents == POLLIN &&
             recv(vigil->fds[i].fd, &byte, 1, MSG_DONTWAIT | MSG_PEEK) == 1)
             vigil->watched[i].gone = true; /* it has said farewell */
         *how = look_at(&vigil->watched[i], &vigil->fds[i]);
