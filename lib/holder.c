@@ -44,8 +44,7 @@ void nv_holders_note(struct nv_holders *holders, const char *name, size_t engine
 void nv_holders_lose(struct nv_holders *holders, size_t engine)
 {
     for (struct nv_holder *holder = holders->first; holder != NULL; holder = holder->next)
-        if (nv_set_has(holder->engines, engine))
-            nv_set_remove(holder->engines, engine);
+        nv_set_remove(holder->engines, engine);
 }
 
 void nv_holders_release(struct nv_holders *holders)

@@ -209,6 +209,7 @@ static int take_frame(struct nv_hub *hub, int source, const struct nv_frame *fra
 {
     struct nv_reader reader = {frame->data, frame->size, 0};
     struct nv_item item;
+    bool late = nv_loss_heard(hub, source);
     int more;
     while ((more = nv_frame_next(&reader, &item)) == 1) {
         int rc;
@@ -217,7 +218,7 @@ static int take_frame(struct nv_hub *hub, int source, const struct nv_frame *fra
                                 source % hub->ctx->size);
         if (item.kind == NV_RESULTS)
             hub->last_results[source] = item.results;
-        rc = take_item(hub, source, &item);
+        rc = late ? nv_loss_late(hub, source, &item) : take_item(hub, source, &item);
         if (rc != NAVE_OK)
             return rc;
     }
@@ -249,8 +250,7 @@ static int receive(struct nv_hub *hub, bool *worked)
         if (rc <= 0)
             return rc;
         *worked = hub->placing = true;
-        rc = nv_loss_heard(hub, source) ? nv_loss_late(hub, source, frame)
-                                        : take_frame(hub, source, frame);
+        rc = take_frame(hub, source, frame);
         if (rc != NAVE_OK || (hub->awaited != NULL && hub->awaited(hub->awaited_arg)))
             return rc;
     }

@@ -25,7 +25,7 @@ static void orphaned(void *arg, uint64_t job, uint64_t first, uint64_t count, bo
 
 static void leave_set(struct nv_set *set, int rank)
 {
-    if (set != NULL && nv_set_has(set, (size_t)rank))
+    if (set != NULL)
         nv_set_remove(set, (size_t)rank);
 }
 
@@ -134,7 +134,7 @@ static void copied(void *arg, uint64_t job, uint64_t first, uint64_t count, bool
     struct orphans *orphans = arg;
     nave_future *future = nv_sched_owner(orphans->hub->sched, job);
     struct nv_control control = {.job = job, .first = first, .count = count};
-    if (begun && future->order == NULL && !future->cancelled)
+    if (orphans->rc == NAVE_OK && begun && future->order == NULL && !future->cancelled)
         orphans->rc = nv_hub_control(orphans->hub, orphans->engine, NV_CANCEL, &control, NULL);
     orphaned(arg, job, first, count, false);
 }
@@ -209,29 +209,18 @@ static uint64_t drop_item(struct nv_hub *hub, int source, const struct nv_item *
     }
 }
 
-int nv_loss_late(struct nv_hub *hub, int source, const struct nv_frame *frame)
+int nv_loss_late(struct nv_hub *hub, int source, const struct nv_item *item)
 {
     struct nv_silence *silence = &hub->silence[source];
-    struct nv_reader reader = {frame->data, frame->size, 0};
-    struct nv_item item;
-    int more, rc = NAVE_OK;
-    while (rc == NAVE_OK && (more = nv_frame_next(&reader, &item)) == 1) {
-        uint64_t dropped;
-        if (!nv_frame_complete_results(&item, &hub->last_results[source]))
-            more = -1;
-        if (more < 0)
-            return nv_error_set(&hub->ctx->error, NAVE_EWIRE, "a damaged frame from rank %d",
-                                source);
-        if (item.kind == NV_RESULTS)
-            hub->last_results[source] = item.results;
-        dropped = drop_item(hub, source, &item, &rc);
-        silence->late -= dropped < silence->late ? dropped : silence->late;
-    }
-    if (rc == NAVE_OK && silence->late == 0) {
-        nv_error_warn(&hub->ctx->error, "engine %d is there again", source);
-        nv_sched_engine_add(hub->sched, source, 1);
-        hub->placing = true;
-    }
+    int rc = NAVE_OK;
+    uint64_t dropped = drop_item(hub, source, item, &rc);
+    if (dropped == 0 || silence->late == 0)
+        return rc;
+    silence->late -= dropped < silence->late ? dropped : silence->late;
+    if (silence->late > 0)
+        return rc;
+    nv_error_warn(&hub->ctx->error, "engine %d is there again", source);
+    nv_sched_engine_add(hub->sched, source, 1);
     return rc;
 }
 

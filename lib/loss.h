@@ -21,10 +21,10 @@ struct nv_silence {
     bool heard; /* since the last look */
 };
 
-/* A frame came from there.  Whether it is stalled: then the frame is for nv_loss_late(), which drops the
+/* A frame came from there.  Whether it is stalled: then its items are for nv_loss_late(), which drops
  * answers; after the last of them the engine is one like others again. */
 bool nv_loss_heard(struct nv_hub *hub, int source);
-int nv_loss_late(struct nv_hub *hub, int source, const struct nv_frame *frame);
+int nv_loss_late(struct nv_hub *hub, int source, const struct nv_item *item);
 
 /* At the end of the farm: ends the engines that are stalled, where it can.  Returns how many there are. */
 uint64_t nv_loss_end_stalled(struct nv_hub *hub);

@@ -667,6 +667,8 @@ int nave_close_with(nave **where, int status)
     }
     if (ctx->broken)
         part(ctx, status);
+    else
+        nv_vigil_farewell(ctx->vigil);
     ctx_free(ctx);
     return rc;
 }

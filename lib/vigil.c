@@ -281,7 +281,6 @@ static int meet_far(struct nv_vigil *vigil, int far)
     bool six = true;
     int fd = -1, rc;
     if (vigil->rank == 0) {
-        allow_descriptors(far);
         fd = listen_on(six, far, &port);
         if (fd < 0)
             fd = listen_on(six = false, far, &port);
@@ -363,16 +362,20 @@ int nv_vigil_open(MPI_Comm mpi, struct nv_error *error, struct nv_vigil **out)
                              : nv_error_set(error, NAVE_ENOMEM, "no memory to watch the ranks");
 }
 
+void nv_vigil_farewell(const struct nv_vigil *vigil)
+{
+    for (int i = 0; vigil != NULL && i < vigil->count; i++)
+        if (vigil->watched[i].pid == 0 && vigil->fds[i].fd >= 0)
+            (void)!send(vigil->fds[i].fd, "", 1, MSG_NOSIGNAL);
+}
+
 void nv_vigil_close(struct nv_vigil *vigil)
 {
     if (vigil == NULL)
         return;
-    for (int i = 0; vigil->fds != NULL && i < vigil->count; i++) {
-        if (vigil->fds[i].fd >= 0 && vigil->watched[i].pid == 0)
-            (void)!send(vigil->fds[i].fd, "", 1, MSG_NOSIGNAL); /* farewell: this is no death */
+    for (int i = 0; vigil->fds != NULL && i < vigil->count; i++)
         if (vigil->fds[i].fd >= 0)
             close(vigil->fds[i].fd);
-    }
     free(vigil->all);
     free(vigil->watched);
     free(vigil->fds);
@@ -381,22 +384,23 @@ void nv_vigil_close(struct nv_vigil *vigil)
 
 /* --------------------------------------------------------------------------------------- looking */
 
-/* What a connection says that has something to say; NULL: nothing of weight. */
-static const char *listen_to(int fd)
+/* What a connection says that has something to say; NULL: nothing of weight.  A byte is a farewell. */
+static const char *listen_to(struct watched *watched, int fd)
 {
     char byte;
     ssize_t got = recv(fd, &byte, 1, MSG_DONTWAIT);
+    watched->gone = got > 0;
     if (got > 0 || (got < 0 && (errno == EAGAIN || errno == EINTR)))
         return NULL;
     return got == 0 || errno == ECONNRESET || errno == EPIPE ? "has died" : "cannot be reached";
 }
 
-static const char *look_at(const struct watched *watched, const struct pollfd *poll)
+static const char *look_at(struct watched *watched, const struct pollfd *poll)
 {
     if (watched->gone)
         return NULL;
     if (watched->pid == 0)
-        return poll->revents != 0 ? listen_to(poll->fd) : NULL;
+        return poll->revents != 0 ? listen_to(watched, poll->fd) : NULL;
     if (poll->fd >= 0)
         return poll->revents != 0 ? "has died" : NULL;
     return kill(watched->pid, 0) != 0 && errno == ESRCH ? "has died" : NULL;
@@ -415,10 +419,6 @@ int nv_vigil_look(struct nv_vigil *vigil, const char **how)
         return -1;
     while (vigil->next < vigil->count) {
         int i = vigil->next++;
-        char byte;
-        if (vigil->watched[i].pid == 0 && vigil->fds[i].fd >= 0 && vigil->fds[i].revents == POLLIN &&
-            recv(vigil->fds[i].fd, &byte, 1, MSG_DONTWAIT | MSG_PEEK) == 1)
-            vigil->watched[i].gone = true; /* it has said farewell */
         *how = look_at(&vigil->watched[i], &vigil->fds[i]);
         if (*how == NULL)
             continue;

@@ -2,7 +2,7 @@
  *
  * Rank 0 watches all others, and they watch rank 0.  No thread, and no MPI: on one host by the
  * process (a pidfd, which is readable once it has ended), between hosts by a TCP connection that each
- * rank makes to rank 0 and nobody writes to.  When a process ends its kernel closes the connection;
+ * rank makes to rank 0 and nobody writes to before the end.  When a process ends its kernel closes the connection;
  * when a host or the network is gone the probes of TCP keep-alive fail, after about five seconds.  A
  * kernel answers them for a process that is stopped or busy, so neither is taken for dead.
  *
@@ -15,7 +15,7 @@
 
 #include <stdbool.h>
 
-#define NV_VIGIL_SECONDS 20e-3 /* between looks: a few microseconds each */
+#define NV_VIGIL_SECONDS 20e-3 /* between looks */
 
 struct nv_vigil;
 
@@ -23,6 +23,9 @@ struct nv_vigil;
  * NAVE_OK, NAVE_ENOMEM, NAVE_EMPI; ranks may get different codes and must agree. */
 int nv_vigil_open(MPI_Comm mpi, struct nv_error *error, struct nv_vigil **vigil);
 void nv_vigil_close(struct nv_vigil *vigil);
+
+/* Where all ranks part in good order: this one's leave is no death. */
+void nv_vigil_farewell(const struct nv_vigil *vigil);
 
 /* Ends the process of a rank that is watched, if it is on this host. */
 void nv_vigil_end(const struct nv_vigil *vigil, int rank);
