@@ -5,25 +5,17 @@
 # runs in them are removed at the end.
 # timeout: 400
 set -u
+. "$NAVE_SRC/test/shell/verdict.sh"
 cd "$TMPDIR" || exit 1
-failures=0
 name=nave$$
 hosts='1 2 3'
 net=10.213.77
-LC_ALL=C
-export LC_ALL
 unset NAVE_BIND
 
 skip()
 {
     echo "$*"
     exit 77
-}
-
-wrong()
-{
-    echo "wrong: $*"
-    failures=$((failures + 1))
 }
 
 # What runs in our namespaces was started here.
@@ -97,7 +89,7 @@ mpi()
 {
     each=$1
     shift
-    ./host 1 "$mpirun" --allow-run-as-root --oversubscribe --bind-to none --mca mpi_yield_when_idle 1 \
+    ./host 1 timeout -k 5 150 "$mpirun" --allow-run-as-root --oversubscribe --bind-to none --mca mpi_yield_when_idle 1 \
         --mca plm_rsh_agent "$TMPDIR/agent" \
         --mca btl tcp,self --mca btl_tcp_if_include $net.0/24 --mca oob_tcp_if_include $net.0/24 \
         --host nave1:$each,nave2:$each,nave3:$each "$@" >out 2>&1 </dev/null

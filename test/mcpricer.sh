@@ -1,24 +1,11 @@
 #!/bin/sh
 # mcpricer from outside: the same bits on any number of ranks, outputs, pictures, bad input. timeout: 300
 set -u
+. "$NAVE_SRC/test/shell/verdict.sh"
 mcpricer=$NAVE_BUILD/bin/mcpricer
 work=${TMPDIR:-/tmp}/mcpricer.$$
 mkdir -p "$work" && cd "$work" || exit 1
 trap 'rm -rf "$work"' EXIT
-failures=0
-LC_ALL=C
-export LC_ALL
-
-wrong()
-{
-    echo "wrong: $*"
-    failures=$((failures + 1))
-}
-
-same() # WHAT EXPECTED ACTUAL
-{
-    [ "$2" = "$3" ] || { wrong "$1"; echo "  expected: $2"; echo "  got:      $3"; }
-}
 
 mpi() # RANKS ARGUMENT...
 {

@@ -2,22 +2,9 @@
 # `nave batch` from outside: the scripts as they are in doc/batch, options, wrong usage, and jobs of all three systems
 # run by stand-ins for qsub and sbatch.
 set -u
+. "$NAVE_SRC/test/shell/verdict.sh"
 nave=$NAVE_BUILD/bin/nave
 cd "$TMPDIR" || exit 1
-failures=0
-LC_ALL=C
-export LC_ALL
-
-wrong()
-{
-    echo "wrong: $*"
-    failures=$((failures + 1))
-}
-
-same() # WHAT EXPECTED ACTUAL
-{
-    [ "$2" = "$3" ] || wrong "$1: expected \"$2\", got \"$3\""
-}
 
 # batch ARGUMENT...: to the file out.
 batch()
@@ -111,6 +98,7 @@ env | grep NAVE_ >program.env
 case $1 in
 exit) exit "$2" ;;
 die) kill -9 $$ ;;
+early) kill -USR1 $$ ;;
 drain)
     trap 'kill $!; exit 99' USR1
     touch ready
@@ -163,6 +151,7 @@ for system in sge slurm pbs; do
     sge) again=99 ;;
     *) again=0 ;;
     esac
+    job $again --time 1h --requeue -- program early
     job $again --time 3 --margin 2 --requeue -- program drain # by its own clock
     case $system in
     slurm) same again 'scontrol requeue 7' "$(cat called)" ;;

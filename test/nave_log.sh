@@ -2,22 +2,9 @@
 # `nave log` from outside: a journal of a small farm, one that was cut off, failed tasks that were run again, JSON with
 # odd texts, wrong usage, and files that are no journals.
 set -u
+. "$NAVE_SRC/test/shell/verdict.sh"
 nave=$NAVE_BUILD/bin/nave
 cd "$TMPDIR" || exit 1
-failures=0
-LC_ALL=C
-export LC_ALL
-
-wrong()
-{
-    echo "wrong: $*"
-    failures=$((failures + 1))
-}
-
-same() # WHAT EXPECTED ACTUAL
-{
-    [ "$2" = "$3" ] || wrong "$1: expected \"$2\", got \"$3\""
-}
 
 says() # TEXT
 {

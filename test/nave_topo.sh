@@ -2,23 +2,10 @@
 # `nave topo` from outside: the picture, the table and the JSON of this host at several sizes, wrong usage; and that
 # ranks are bound while a farm is open, where there is a core for each, and free again when it is closed.
 set -u
+. "$NAVE_SRC/test/shell/verdict.sh"
 nave=$NAVE_BUILD/bin/nave
 cd "$TMPDIR" || exit 1
-failures=0
-LC_ALL=C
-export LC_ALL
 unset NAVE_BIND
-
-wrong()
-{
-    echo "wrong: $*"
-    failures=$((failures + 1))
-}
-
-same() # WHAT EXPECTED ACTUAL
-{
-    [ "$2" = "$3" ] || wrong "$1: expected \"$2\", got \"$3\""
-}
 
 mpi() # RANKS COMMAND...
 {

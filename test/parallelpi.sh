@@ -2,25 +2,12 @@
 # parallelpi on a million real digits: counts of each layout against a naive counter and against published counts,
 # the same counts for any number of ranks, cuts, bad input, outputs, the picture. timeout: 300
 set -u
+. "$NAVE_SRC/test/shell/verdict.sh"
 parallelpi=$NAVE_BUILD/bin/parallelpi
 pidigits=$NAVE_BUILD/bin/pidigits
 work=${TMPDIR:-/tmp}/parallelpi.$$
 mkdir -p "$work" && cd "$work" || exit 1
 trap 'rm -rf "$work"' EXIT
-failures=0
-LC_ALL=C
-export LC_ALL
-
-wrong()
-{
-    echo "wrong: $*"
-    failures=$((failures + 1))
-}
-
-same() # WHAT EXPECTED ACTUAL
-{
-    [ "$2" = "$3" ] || { wrong "$1"; echo "  expected: $2"; echo "  got:      $3"; }
-}
 
 mpi() # RANKS ARGUMENT...
 {

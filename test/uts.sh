@@ -2,24 +2,11 @@
 # uts: published trees on 1, 2, 4 and 16 ranks, task for node and by the grain, other trees against a serial search,
 # the outputs, wrong usage. timeout: 300
 set -u
+. "$NAVE_SRC/test/shell/verdict.sh"
 uts=$NAVE_BUILD/bin/uts
 work=${TMPDIR:-/tmp}/uts.$$
 mkdir -p "$work" && cd "$work" || exit 1
 trap 'rm -rf "$work"' EXIT
-failures=0
-LC_ALL=C
-export LC_ALL
-
-wrong()
-{
-    echo "wrong: $*"
-    failures=$((failures + 1))
-}
-
-same() # WHAT EXPECTED ACTUAL
-{
-    [ "$2" = "$3" ] || { wrong "$1"; echo "  expected: $2"; echo "  got:      $3"; }
-}
 
 mpi() # RANKS ARGUMENT...
 {

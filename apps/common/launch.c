@@ -41,7 +41,8 @@ int launch_status(int code)
     return code == NAVE_EDRAINED ? CLI_AGAIN : code == NAVE_ELOST ? CLI_LOST : CLI_FAILURE;
 }
 
-int launch_one(nave *ctx, nave_view **one)
+/* Any engine that is not lost, beside the hub if there is one. */
+static int any_engine(nave *ctx, nave_view **one)
 {
     int rc = NAVE_ELOST;
 
@@ -50,6 +51,23 @@ int launch_one(nave *ctx, nave_view **one)
         rc = nave_direct(ctx, &engine, 1, one);
     }
     return rc;
+}
+
+int launch_on_one(nave *ctx, int (*measure)(nave_view *one, void *arg), void *arg)
+{
+    nave_view *one;
+    size_t lost;
+    int status;
+
+    do {
+        status = any_engine(ctx, &one);
+        if (status != NAVE_OK)
+            return status;
+        lost = nave_lost(ctx);
+        status = measure(one, arg);
+        nave_view_free(one);
+    } while (status != 0 && nave_lost(ctx) > lost);
+    return status;
 }
 
 int launch_flush(const char *program, int status)

@@ -24,8 +24,9 @@ int launch_farm(const char *program, const nave_options *farm, int (*hub)(nave *
 /* The exit status of a program that failed because of this code of Nave's. */
 int launch_status(int code);
 
-/* A direct view of one engine, to measure with: any that is not lost, beside the hub if there is one. */
-int launch_one(nave *ctx, nave_view **one);
+/* Measures on a direct view of one engine, and on another if that is lost meanwhile.  Returns what
+ * `measure` does, 0 if it went well, or a code of Nave's. */
+int launch_on_one(nave *ctx, int (*measure)(nave_view *one, void *arg), void *arg);
 
 /* Flushes standard output on rank 0; what cannot be written is a failure.  Returns the status. */
 int launch_flush(const char *program, int status);

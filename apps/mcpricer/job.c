@@ -178,8 +178,9 @@ static double task_steps(const job *j, const task *t)
 }
 
 /* One engine on the first tasks, for as long as it takes to know its speed. */
-static int measure_on(job *j, nave_view *one)
+static int measure_one(nave_view *one, void *arg)
 {
+    job *j = arg;
     double start = now(), first, steps = 0;
     size_t n;
     int rc;
@@ -196,24 +197,6 @@ static int measure_on(job *j, nave_view *one)
     return rc;
 }
 
-/* On another one if that is lost meanwhile. */
-static int measure_one(job *j)
-{
-    nave_view *one;
-    size_t lost;
-    int rc;
-
-    do {
-        rc = launch_one(j->ctx, &one);
-        if (rc != NAVE_OK)
-            return rc;
-        lost = nave_lost(j->ctx);
-        rc = measure_on(j, one);
-        nave_view_free(one);
-    } while (rc != NAVE_OK && nave_lost(j->ctx) > lost);
-    return rc;
-}
-
 static int run_round(job *j)
 {
     size_t all = 0;
@@ -225,7 +208,7 @@ static int run_round(job *j)
     for (fill_wave(j); rc == NAVE_OK && j->task_count > 0; fill_wave(j)) {
         double start;
         if (j->result->one_ns <= 0)
-            rc = measure_one(j);
+            rc = launch_on_one(j->ctx, measure_one, j);
         start = now();
         if (rc == NAVE_OK)
             rc = run_tasks(j, j->farm, j->task_count);

@@ -69,10 +69,8 @@ static void write_places(FILE *out, const batch_options *o)
           "export OMPI_MCA_orte_enable_recovery=1\n"
           "work=$(mktemp -d) || exit 1\n"
           "trap 'rm -rf \"$work\"' EXIT\n"
-          "# A signal that comes while the program still starts is not its end.\n"
-          "rank='trap \"\" USR1 USR2 XCPU\n"
-          "    [ \"$OMPI_COMM_WORLD_RANK\" = 0 ] || exec \"$@\"\n"
-          "    trap : TERM\n"
+          "rank='[ \"$OMPI_COMM_WORLD_RANK\" = 0 ] || exec \"$@\"\n"
+          "    trap : USR1 USR2 TERM XCPU\n"
           "    \"$@\"; echo $? >\"$0\"'\n\n",
           out);
 }
@@ -104,7 +102,9 @@ static void write_run(FILE *out, const batch_options *o)
 static void write_end(FILE *out, const batch_options *o)
 {
     fputs("# 0: done; 99: it has ended in good order with work left; all else is a failure.\n"
-          "status=$(cat \"$work/status\" 2>/dev/null) || status=1\n",
+          "status=$(cat \"$work/status\" 2>/dev/null) || status=1\n"
+          "# SIGUSR1 before the program listens to it is its end; it had not begun then.\n"
+          "[ \"$status\" -le 128 ] || [ \"$(kill -l \"$status\")\" != USR1 ] || status=99\n",
           out);
     if (o->requeue) {
         fputs("if [ \"$status\" = 99 ]; then\n", out);

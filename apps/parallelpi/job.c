@@ -211,36 +211,35 @@ static int measure(job *j, nave_view *view, pi_range stretch, int times, double 
     return 0;
 }
 
-/* On one engine, and on another if that is lost meanwhile. */
-static int measure_somewhere(job *j, pi_range front, double *seconds)
-{
-    nave_view *one;
-    size_t lost;
-    int status;
+/* What one engine is measured with, and how long it takes. */
+typedef struct sample {
+    job *j;
+    pi_range front;
+    double seconds;
+} sample;
 
-    do {
-        int rc = launch_one(j->ctx, &one);
-        if (rc != NAVE_OK)
-            return explain(j, rc);
-        lost = nave_lost(j->ctx);
-        status = measure(j, one, front, REPEATS, seconds);
-        nave_view_free(one);
-    } while (status < 0 && nave_lost(j->ctx) > lost);
-    return status;
+static int measure_front(nave_view *one, void *arg)
+{
+    sample *s = arg;
+
+    return measure(s->j, one, s->front, REPEATS, &s->seconds) < 0 ? 1 : 0; /* it has said why */
 }
 
 /* The rate of one engine on the first ten million digits. */
 static int measure_one(job *j)
 {
     pi_result *result = j->result;
-    pi_range front = {j->tape->begin, j->tape->end};
-    double seconds;
+    sample s = {j, {j->tape->begin, j->tape->end}, 0};
+    int status;
 
-    if (pi_scan_place(j->scanner, j->tape, front, ONE_ENGINE_DIGITS, &front.end, j->trouble) < 0 ||
-        measure_somewhere(j, front, &seconds) < 0)
+    if (pi_scan_place(j->scanner, j->tape, s.front, ONE_ENGINE_DIGITS, &s.front.end, j->trouble) <
+        0)
         return -1;
+    status = launch_on_one(j->ctx, measure_front, &s);
+    if (status != 0)
+        return status < 0 ? explain(j, status) : -1;
     result->one_digits = result->counts[pi_power10(result->k)];
-    result->one_rate = (double)result->one_digits / seconds;
+    result->one_rate = (double)result->one_digits / s.seconds;
     return 0;
 }
 

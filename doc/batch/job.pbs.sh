@@ -32,10 +32,8 @@ left=$((NAVE_DEADLINE - now))
 export OMPI_MCA_orte_enable_recovery=1
 work=$(mktemp -d) || exit 1
 trap 'rm -rf "$work"' EXIT
-# A signal that comes while the program still starts is not its end.
-rank='trap "" USR1 USR2 XCPU
-    [ "$OMPI_COMM_WORLD_RANK" = 0 ] || exec "$@"
-    trap : TERM
+rank='[ "$OMPI_COMM_WORLD_RANK" = 0 ] || exec "$@"
+    trap : USR1 USR2 TERM XCPU
     "$@"; echo $? >"$0"'
 
 # When the time is over, or a signal comes, SIGUSR1 goes to mpirun and from there to the program:
@@ -51,6 +49,8 @@ while kill -0 $run 2>/dev/null; do wait $run; done
 
 # 0: done; 99: it has ended in good order with work left; all else is a failure.
 status=$(cat "$work/status" 2>/dev/null) || status=1
+# SIGUSR1 before the program listens to it is its end; it had not begun then.
+[ "$status" -le 128 ] || [ "$(kill -l "$status")" != USR1 ] || status=99
 if [ "$status" = 99 ]; then
     # PBS has no way to run a job again that has ended by itself: this is a new one.
     qsub job.sh || exit 1

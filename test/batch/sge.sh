@@ -9,10 +9,11 @@ mkdir -p /mnt/spool/qmaster/job_scripts /mnt/spool/spooldb /mnt/spool/execd /mnt
 cp $common/* /mnt/common && echo farmhost >/mnt/common/act_qmaster
 chown -R sgeadmin:sgeadmin /mnt/spool /mnt/common
 mount --bind /mnt/common $common || exit 1
-setpriv --reuid=sgeadmin --regid=sgeadmin --clear-groups /usr/share/gridengine/scripts/init_cluster $SGE_ROOT $SGE_CELL \
-    /var/spool/gridengine/spooldb sgeadmin >/mnt/init.log 2>&1 || die "init_cluster: $(cat /mnt/init.log)"
-admin() { setpriv --reuid=sgeadmin --regid=sgeadmin --clear-groups qconf "$@" </dev/null >/mnt/qconf.log 2>&1; }
+as_admin() { setpriv --reuid=sgeadmin --regid=sgeadmin --clear-groups "$@" </dev/null; }
+admin() { as_admin qconf "$@" >/mnt/qconf.log 2>&1; }
 must() { admin "$@" || die "qconf $*: $(cat /mnt/qconf.log)"; }
+as_admin /usr/share/gridengine/scripts/init_cluster $SGE_ROOT $SGE_CELL \
+    /var/spool/gridengine/spooldb sgeadmin >/mnt/init.log 2>&1 || die "init_cluster: $(cat /mnt/init.log)"
 
 /usr/sbin/sge_qmaster >/mnt/qmaster.log 2>&1
 within 20 admin -sconf || die "no qmaster: $(cat /mnt/qmaster.log /mnt/qconf.log)"
@@ -36,10 +37,11 @@ must -Ap /mnt/pe
 /usr/sbin/sge_execd >/mnt/execd.log 2>&1
 printf 'group_name @allhosts\nhostlist farmhost\n' >/mnt/hostgroup
 must -Ahgrp /mnt/hostgroup
-setpriv --reuid=sgeadmin --regid=sgeadmin --clear-groups qconf -sq 2>/dev/null | sed 's/^qname .*/qname all.q/; s/^hostlist .*/hostlist @allhosts/; s/^slots .*/slots 16/
-    s/^pe_list .*/pe_list orte/; s/^shell_start_mode .*/shell_start_mode unix_behavior/; s/^load_thresholds .*/load_thresholds NONE/' >/mnt/queue
+as_admin qconf -sq 2>/dev/null | sed 's/^qname .*/qname all.q/; s/^hostlist .*/hostlist @allhosts/; s/^slots .*/slots 16/
+    s/^pe_list .*/pe_list orte/; s/^shell_start_mode .*/shell_start_mode unix_behavior/
+    s/^load_thresholds .*/load_thresholds NONE/' >/mnt/queue
 must -Aq /mnt/queue
-setpriv --reuid=sgeadmin --regid=sgeadmin --clear-groups qconf -ssconf | sed 's/^schedule_interval .*/schedule_interval 0:0:1/
+as_admin qconf -ssconf | sed 's/^schedule_interval .*/schedule_interval 0:0:1/
     s/^flush_submit_sec .*/flush_submit_sec 1/; s/^flush_finish_sec .*/flush_finish_sec 1/' >/mnt/sched
 must -Msconf /mnt/sched
 # What the system says of it, where something went wrong.
