@@ -241,8 +241,8 @@ typedef struct nave_options {
     int recover; /* on the hub: go on without engines that are lost, see below.  0: where the launcher
                     *   lets the job live; 1: it should; negative: no, that ends the farm */
     size_t min_engines; /* on the hub: with fewer the farm ends, with NAVE_ELOST; 0: with none */
-    double stall_limit; /* on the hub, where lost engines are gone on without: seconds that an engine
-                           *   with tasks may be silent, more than any task takes; 0: any */
+    double stall_limit; /* on the hub: seconds that an engine with tasks may be silent, more than
+                         *   any task takes, see below; 0: any */
 } nave_options;
 
 /* Lost engines.  Where the launcher lets a job go on when one of its processes has died (Open MPI:

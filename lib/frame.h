@@ -31,7 +31,7 @@ enum nv_item_kind {
     NV_PREPARE,  /*   reduction: send what you have, then say NV_READY */
     NV_REDUCE,   /*   reduction: all are ready, enter it; list: the ranks, none: all */
     NV_DROP,     /*   reduction: forget the partial sums */
-    NV_CLOSE,    /*   the hub closes; value: the status for nave_serve(); count: ranks that are lost */
+    NV_CLOSE,    /*   the hub closes; value: status for nave_serve(); count: lost ranks */
     NV_MORE,     /*   as the NV_RUN before from this sender, but for `first` and `count` */
     NV_RECALL,   /*   give back those of a row of tasks that have not started */
     NV_WANT,     /*   others have no work: give away spawned tasks */
