@@ -164,7 +164,7 @@ hub_is_gone()
     [ -z "$(pids_of 1)" ]
 }
 
-paths=60000
+paths=45000
 price calm $paths
 wait $job || wrong 'the undisturbed run'
 
