@@ -385,10 +385,11 @@ bool nv_future_drain(nave_future *future)
     return false;
 }
 
+/* A fold is borrowed as buffers are, and every answer asks it. */
 static bool buffers_free(void *arg)
 {
     const nave_future *future = arg;
-    return future->complete || future->sending + future->receiving == 0;
+    return future->complete || (future->fold == NULL && future->sending + future->receiving == 0);
 }
 
 /* The caller's buffers are done with; what engines still answer goes to nobody. */

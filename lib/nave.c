@@ -574,18 +574,19 @@ static int end_futures(struct nv_hub *hub)
     return hub->given_up ? NAVE_OK : rc;
 }
 
-/* Whoever is left is told. */
+/* Whoever is left is told, whatever went wrong before. */
 static int hub_end(nave *ctx, int status)
 {
     struct nv_hub *hub = ctx->hub;
     struct nv_control control = {.value = status};
-    int rc = end_futures(hub), written;
+    int rc = end_futures(hub), told = NAVE_OK, written;
     control.count = nave_lost(ctx) + nv_loss_end_stalled(hub);
     ctx->broken = control.count > 0;
-    for (int engine = ctx->beside != NULL ? 0 : 1; engine < ctx->size && rc == NAVE_OK; engine++)
-        rc = nv_hub_control(hub, is_subhub(ctx, engine) ? ctx->size + engine : engine, NV_CLOSE,
-                            &control, NULL);
+    for (int engine = ctx->beside != NULL ? 0 : 1; engine < ctx->size && told == NAVE_OK; engine++)
+        told = nv_hub_control(hub, is_subhub(ctx, engine) ? ctx->size + engine : engine, NV_CLOSE,
+                              &control, NULL);
     written = close_journal(ctx, status);
+    rc = rc != NAVE_OK ? rc : told;
     return rc != NAVE_OK ? rc : written;
 }
 
