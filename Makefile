@@ -42,14 +42,14 @@ docdir     ?= $(prefix)/share/doc/nave
 WARNINGS := -Wall -Wextra -Wpedantic -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wold-style-definition \
             -Wpointer-arith -Wwrite-strings -Wundef -Wvla -Wformat=2 -Wno-format-nonliteral
 
-VERSION   := $(shell sed -n 's/^.define NAVE_VERSION "\(.*\)"/\1/p' $(S)include/nave.h)
+VERSION   := $(shell sed -n 's/^.define NAVE_VERSION "\(.*\)"/\1/p' $(S)include/nave_kernel.h)
 SOVERSION := $(firstword $(subst ., ,$(VERSION)))
 
 # --- what the machine has -------------------------------------------------------------------------------------
 
 # Asked once, by .ci/probe; asked again when one of these settings changes. What the user sets wins.
 settings := CC CPPFLAGS LDFLAGS MPICC PKG_CONFIG PKG_CONFIG_PATH \
-            $(foreach lib,MPI HWLOC GSL SQLITE XXHASH CJSON CRYPTO FLINT CMOCKA,$(lib)_CFLAGS $(lib)_LIBS)
+            $(foreach lib,MPI HWLOC GSL SQLITE XXHASH CJSON ZMQ PNG CURSES READLINE CRYPTO FLINT CMOCKA,$(lib)_CFLAGS $(lib)_LIBS)
 given := $(foreach v,$(settings),$(if $(filter-out undefined default,$(origin $v)),$v='$($v)'))
 
 no_probe := help deps demo check dist clean distclean format uninstall
@@ -73,19 +73,24 @@ endif
 
 # Warnings are for our own headers only, hence -isystem.
 DEPS_CFLAGS = $(patsubst -I%,-isystem%,$(MPI_CFLAGS) $(HWLOC_CFLAGS) $(GSL_CFLAGS) $(SQLITE_CFLAGS) $(XXHASH_CFLAGS) \
-              $(CJSON_CFLAGS) $(CRYPTO_CFLAGS) $(FLINT_CFLAGS))
+              $(CJSON_CFLAGS) $(ZMQ_CFLAGS) $(PNG_CFLAGS) $(filter-out -D%,$(CURSES_CFLAGS) $(READLINE_CFLAGS)) $(CRYPTO_CFLAGS) \
+              $(FLINT_CFLAGS))
 ALL_CFLAGS  = -std=c11 -D_POSIX_C_SOURCE=200809L -fPIC -fvisibility=hidden -pthread $(WARNINGS) \
               -I$(S)include $(DEPS_CFLAGS) $(CPPFLAGS) $(CFLAGS) $(sanitize)
 ALL_LDFLAGS = -pthread $(CFLAGS) $(sanitize) $(LDFLAGS)
-LIB_LIBS    = $(HWLOC_LIBS) $(GSL_LIBS) $(SQLITE_LIBS) $(XXHASH_LIBS) $(MPI_LIBS) $(RT_LIBS) -lm
-ALL_LIBS    = -Wl,--as-needed $(LIB_LIBS) $(CJSON_LIBS) $(CRYPTO_LIBS) $(FLINT_LIBS)
+CLIENT_LIBS = $(CJSON_LIBS) $(ZMQ_LIBS) -lm
+LIB_LIBS    = $(HWLOC_LIBS) $(GSL_LIBS) $(SQLITE_LIBS) $(XXHASH_LIBS) $(MPI_LIBS) $(RT_LIBS) $(DL_LIBS) $(CLIENT_LIBS)
+ALL_LIBS    = -Wl,--as-needed $(LIB_LIBS) $(PNG_LIBS) $(CURSES_LIBS) $(READLINE_LIBS) $(CRYPTO_LIBS) $(FLINT_LIBS)
 
 # Only "quoted" includes may find a layer's own headers: lib/sched.h must never stand in for <sched.h>.
-$(O)/obj/lib/%   $(O)/lint/lib/%:   own = -iquote $(S)lib
+$(O)/obj/lib/%   $(O)/lint/lib/%:   own = -iquote $(S)lib -iquote $(S)lib/client
 $(O)/obj/apps/%  $(O)/lint/apps/%:  own = -iquote $(S)apps/common
 $(O)/obj/bench/% $(O)/lint/bench/%: own = -iquote $(S)apps -iquote $(S)apps/common
-$(O)/obj/test/%  $(O)/lint/test/%:  own = -iquote $(S)lib -iquote $(S)apps -iquote $(S)apps/common $(CMOCKA_CFLAGS)
-$(foreach x,simulate guard journal,$(O)/obj/bench/$x.o $(O)/lint/bench/$x.tidy): own += -iquote $(S)lib
+$(O)/obj/test/%  $(O)/lint/test/%:  own = -iquote $(S)lib -iquote $(S)lib/client -iquote $(S)apps -iquote $(S)apps/common $(CMOCKA_CFLAGS)
+$(foreach x,simulate guard journal,$(O)/obj/bench/$x.o $(O)/lint/bench/$x.tidy): own += -iquote $(S)lib -iquote $(S)lib/client
+# The compiler for kernels that come from outside; what they are compiled with is in the library.
+$(O)/obj/lib/compile.o $(O)/lint/lib/compile.tidy: own += -iquote $(O)/gen -DNV_CC='"$(CC)"'
+$(O)/obj/lib/compile.o $(O)/lint/lib/compile.tidy: $(O)/gen/plugin_text.h
 %_avx2.o   %_avx2.tidy:   isa = $(AVX2)
 %_avx512.o %_avx512.tidy: isa = $(AVX512)
 
@@ -96,7 +101,8 @@ names   = $(basename $(notdir $(wildcard $(S)$1/*.c)))
 
 apps := $(sort $(notdir $(patsubst %/,%,$(dir $(wildcard $(S)apps/*/*.c)))))
 
-libraries := $(O)/lib/libnave.a $(O)/lib/libnave.so
+libraries := $(foreach name,nave nave-client,$(O)/lib/lib$(name).a $(O)/lib/lib$(name).so)
+lib_objects = $(call objects,lib) $(call objects,lib/client)
 programs  := $(patsubst %,$(O)/bin/%,$(filter-out common,$(apps)))
 benches   := $(patsubst %,$(O)/bench/%,$(call names,bench))
 tests     := $(patsubst %,$(O)/test/%,$(filter-out fuzz_%,$(call names,test)))
@@ -104,11 +110,11 @@ fuzzers   := $(patsubst %,$(O)/test/%,$(filter fuzz_%,$(call names,test)))
 app_parts := $(patsubst %,$(O)/obj/apps/%.a,$(filter-out common,$(apps)) $(filter common,$(apps)))
 common    := $(filter %/common.a,$(app_parts))
 
-headers   := $(wildcard $(S)include/*.h $(S)lib/*.h $(S)apps/*/*.h $(S)test/*.h $(S)bench/*.h)
-c_sources := $(wildcard $(S)lib/*.c $(S)apps/*/*.c $(S)test/*.c $(S)bench/*.c)
+headers   := $(wildcard $(S)include/*.h $(S)lib/*.h $(S)lib/client/*.h $(S)apps/*/*.h $(S)test/*.h $(S)bench/*.h)
+c_sources := $(wildcard $(S)lib/*.c $(S)lib/client/*.c $(S)apps/*/*.c $(S)test/*.c $(S)bench/*.c)
 
 .PHONY: all
-all: $(libraries) $(programs) $(O)/lib/nave.pc
+all: $(libraries) $(programs) $(O)/lib/nave.pc $(O)/lib/nave-client.pc
 
 # --- rules ----------------------------------------------------------------------------------------------------
 
@@ -139,19 +145,36 @@ $(O)/obj/%.o: $(S)%.c $(O)/flags
 	@mkdir -p $(@D)
 	$(quiet)$(CC) $(ALL_CFLAGS) $(own) $(isa) -MMD -MP -c -o $@ $<
 
-$(O)/lib/libnave.a: $(call objects,lib)
+# What a plug-in is compiled with, as arrays of bytes.
+plugin_texts := include/nave_kernel.h lib/plugin/calls.h lib/plugin/glue.c
+$(O)/gen/plugin_text.h: $(addprefix $(S),$(plugin_texts))
+	$(call say,GEN)
+	@mkdir -p $(@D)
+	@for file in $(plugin_texts); do \
+	    echo "static const unsigned char $$(basename $$file | tr . _)[] = {"; \
+	    od -An -v -tu1 $(S)$$file | sed 's/[0-9][0-9]*/&,/g'; \
+	    echo "};"; \
+	done >$@
+
+$(O)/lib/libnave.a: $(lib_objects)
+$(O)/lib/libnave.so.$(VERSION): $(lib_objects)
+$(O)/lib/libnave-client.a: $(call objects,lib/client)
+$(O)/lib/libnave-client.so.$(VERSION): $(call objects,lib/client)
+$(O)/lib/libnave-client.so.$(VERSION): LIB_LIBS = $(CLIENT_LIBS)
+
+$(O)/lib/%.a:
 	$(call say,AR)
 	@mkdir -p $(@D) && rm -f $@
 	$(quiet)$(AR) rcs $@ $^
 
-$(O)/lib/libnave.so.$(VERSION): $(call objects,lib)
+$(O)/lib/%.so.$(VERSION):
 	$(call say,LINK)
 	@mkdir -p $(@D)
-	$(quiet)$(CC) -shared -Wl,-soname,libnave.so.$(SOVERSION) -o $@ $^ $(ALL_LDFLAGS) -Wl,--as-needed $(LIB_LIBS)
+	$(quiet)$(CC) -shared -Wl,-soname,$*.so.$(SOVERSION) -o $@ $^ $(ALL_LDFLAGS) -Wl,--as-needed $(LIB_LIBS)
 
-$(O)/lib/libnave.so: $(O)/lib/libnave.so.$(VERSION)
-	@ln -sf libnave.so.$(VERSION) $(O)/lib/libnave.so.$(SOVERSION)
-	@ln -sf libnave.so.$(SOVERSION) $@
+$(O)/lib/%.so: $(O)/lib/%.so.$(VERSION)
+	@ln -sf $*.so.$(VERSION) $(O)/lib/$*.so.$(SOVERSION)
+	@ln -sf $*.so.$(SOVERSION) $@
 
 # The parts of an app as an archive: the apps share apps/common (last, since the others use it), tests and benches may
 # take any part.
@@ -176,14 +199,15 @@ $(tests): $(O)/test/%: $(O)/obj/test/%.o $(app_parts) $(O)/lib/libnave.a
 	@mkdir -p $(@D)
 	$(quiet)$(link) $(ALL_LIBS) $(CMOCKA_LIBS)
 
-$(O)/lib/nave.pc: $(S)lib/nave.pc.in $(O)/nave.pc.key
+$(O)/lib/%.pc: $(S)lib/%.pc.in $(O)/nave.pc.key
 	$(call say,GEN)
 	@mkdir -p $(@D)
 	@sed $(foreach v,$(pc_variables),-e 's|@$v@|$($v)|') $< >$@
 
 # The paths are in the key as they are used: nave.pc must follow a prefix that is given to `make install` only.
 pc_variables := prefix libdir includedir VERSION MPI_CFLAGS MPI_LIBS HWLOC_LIBS GSL_LIBS SQLITE_LIBS XXHASH_LIBS \
-                RT_LIBS RPATH
+                CJSON_LIBS ZMQ_LIBS RT_LIBS DL_LIBS RPATH CLIENT_RPATH
+CLIENT_RPATH = $(RPATH)
 RPATH = $(if $(filter /usr /,$(prefix)),,-Wl$(comma)-rpath$(comma)$(libdir))
 
 $(O)/nave.pc.key: FORCE
@@ -251,7 +275,7 @@ $(fuzzers): $(O)/test/%: $(O)/obj/test/%.o $(app_parts) $(O)/lib/libnave.a
 	$(quiet)$(link) -fsanitize=fuzzer $(ALL_LIBS)
 
 # Every header compiles alone; the public one as strict C11 and as C++ as well.
-check-headers: own = -iquote $(S)lib -iquote $(S)apps -iquote $(S)apps/common $(CMOCKA_CFLAGS)
+check-headers: own = -iquote $(S)lib -iquote $(S)lib/client -iquote $(S)apps -iquote $(S)apps/common $(CMOCKA_CFLAGS)
 check-headers:
 	@$(S).ci/check-headers '$(CC) -Werror $(ALL_CFLAGS) $(own) -fsyntax-only' '$(CXX)' $(headers)
 
@@ -292,18 +316,19 @@ public    := $(notdir $(wildcard $(S)include/*.h))
 man_pages := $(notdir $(wildcard $(S)doc/*.1 $(S)doc/*.3))
 job_docs  := batch.md $(addprefix batch/,$(notdir $(wildcard $(S)doc/batch/*.sh)))
 man_path   = $(mandir)/man$(patsubst .%,%,$(suffix $1))/$1
-installed  = $(patsubst $(O)/bin/%,$(bindir)/%,$(programs)) $(addprefix $(includedir)/,$(public)) $(libdir)/pkgconfig/nave.pc \
-             $(addprefix $(libdir)/libnave.,a so so.$(SOVERSION) so.$(VERSION)) \
+installed  = $(patsubst $(O)/bin/%,$(bindir)/%,$(programs)) $(addprefix $(includedir)/,$(public)) $(addprefix $(libdir)/pkgconfig/,nave.pc nave-client.pc) \
+             $(foreach name,nave nave-client,$(addprefix $(libdir)/lib$(name).,a so so.$(SOVERSION) so.$(VERSION))) \
              $(foreach page,$(man_pages),$(call man_path,$(page))) $(addprefix $(docdir)/,$(job_docs))
 
 install: all
 	$(INSTALL) -d $(addprefix $(DESTDIR),$(sort $(dir $(installed))))
 	$(if $(programs),$(INSTALL) -m 755 $(programs) $(DESTDIR)$(bindir))
-	$(INSTALL) -m 644 $(O)/lib/libnave.a $(DESTDIR)$(libdir)
-	$(INSTALL) -m 755 $(O)/lib/libnave.so.$(VERSION) $(DESTDIR)$(libdir)
-	ln -sf libnave.so.$(VERSION) $(DESTDIR)$(libdir)/libnave.so.$(SOVERSION)
-	ln -sf libnave.so.$(SOVERSION) $(DESTDIR)$(libdir)/libnave.so
-	$(INSTALL) -m 644 $(O)/lib/nave.pc $(DESTDIR)$(libdir)/pkgconfig
+	$(foreach name,libnave libnave-client, \
+	$(INSTALL) -m 644 $(O)/lib/$(name).a $(DESTDIR)$(libdir) && \
+	$(INSTALL) -m 755 $(O)/lib/$(name).so.$(VERSION) $(DESTDIR)$(libdir) && \
+	ln -sf $(name).so.$(VERSION) $(DESTDIR)$(libdir)/$(name).so.$(SOVERSION) && \
+	ln -sf $(name).so.$(SOVERSION) $(DESTDIR)$(libdir)/$(name).so &&) :
+	$(INSTALL) -m 644 $(O)/lib/nave.pc $(O)/lib/nave-client.pc $(DESTDIR)$(libdir)/pkgconfig
 	$(INSTALL) -m 644 $(addprefix $(S)include/,$(public)) $(DESTDIR)$(includedir)
 	$(foreach page,$(man_pages),$(INSTALL) -m 644 $(S)doc/$(page) $(DESTDIR)$(call man_path,$(page)) &&) :
 	$(foreach file,$(job_docs),$(INSTALL) -m 644 $(S)doc/$(file) $(DESTDIR)$(docdir)/$(file) &&) :

@@ -152,8 +152,8 @@ static int same_kernel(nave_task *task, const void *in, size_t in_size, void *ou
 }
 
 static const nave_kernel kernels[] = {
-    {"raw", raw_kernel, NAVE_NOT_ON_HUB},
-    {"same", same_kernel, 0},
+    {"raw", raw_kernel, NAVE_NOT_ON_HUB, NULL},
+    {"same", same_kernel, 0, NULL},
 };
 
 /* ----------------------------------------------------------------------------------- measuring */

@@ -72,9 +72,9 @@ static int clock_kernel(nave_task *task, const void *in, size_t in_size, void *o
 }
 
 static const nave_kernel kernels[] = {
-    {"raw", raw_kernel, NAVE_NOT_ON_HUB},
-    {"same", same_kernel, 0},
-    {"clock", clock_kernel, 0},
+    {"raw", raw_kernel, NAVE_NOT_ON_HUB, NULL},
+    {"same", same_kernel, 0, NULL},
+    {"clock", clock_kernel, 0, NULL},
 };
 
 /* --------------------------------------------------------------------------------- round trips */

@@ -51,151 +51,21 @@
 #if defined(__cplusplus) && !defined(OMPI_SKIP_MPICXX)
 #define OMPI_SKIP_MPICXX 1 /* MPI's withdrawn C++ classes are not wanted, nor their warnings */
 #endif
+#include "nave_kernel.h"
+
 #include <mpi.h>
-#include <stddef.h>
-#include <stdint.h>
 
 #ifdef __cplusplus
 extern "C" {
 #endif
 
-#define NAVE_VERSION "0.1.0"
-
-#if defined(__GNUC__)
-#define NAVE_API __attribute__((visibility("default")))
-#define NAVE_PRINTF(text, first) __attribute__((format(printf, text, first)))
-#else
-#define NAVE_API
-#define NAVE_PRINTF(text, first)
-#endif
-
 typedef struct nave nave;
 typedef struct nave_view nave_view;
 typedef struct nave_future nave_future;
-typedef struct nave_task nave_task;
-
-/* --------------------------------------------------------------------------------------- errors */
-
-/* The one list of results: name, value, text.  NAVE_OK is 0, all others are negative. */
-#define NAVE_ERRORS(X)                                                                             \
-    X(NAVE_OK, 0, "success")                                                                       \
-    X(NAVE_END, -1, "no more results")                                                             \
-    X(NAVE_ETASK, -2, "tasks failed")                                                              \
-    X(NAVE_ECANCELED, -3, "tasks were cancelled")                                                  \
-    X(NAVE_ETIMEDOUT, -4, "time is over")                                                          \
-    X(NAVE_EUNREAD, -5, "too many results are waiting to be read")                                 \
-    X(NAVE_EINVAL, -6, "invalid argument")                                                         \
-    X(NAVE_ENOMEM, -7, "out of memory")                                                            \
-    X(NAVE_ESIZE, -8, "size does not fit")                                                         \
-    X(NAVE_EKERNEL, -9, "no engine of the view has this kernel")                                   \
-    X(NAVE_EENGINE, -10, "no such engine")                                                         \
-    X(NAVE_EOBJECT, -11, "no such object")                                                         \
-    X(NAVE_ETYPE, -12, "datatype or operation cannot be used on the engines")                      \
-    X(NAVE_ESOURCE, -13, "the source of tasks failed")                                             \
-    X(NAVE_EROLE, -14, "only the hub may do this")                                                 \
-    X(NAVE_ESTATE, -15, "not possible in this state")                                              \
-    X(NAVE_EDISAGREE, -16, "ranks disagree")                                                       \
-    X(NAVE_ELAUNCH, -17, "the ranks were started apart from each other")                           \
-    X(NAVE_EMPI, -18, "MPI reported an error")                                                     \
-    X(NAVE_EWIRE, -19, "a damaged or foreign frame arrived")                                       \
-    X(NAVE_EJOURNAL, -20, "the journal cannot be used")                                            \
-    X(NAVE_EDRAINED, -21, "the farm was drained before all tasks were run")                        \
-    X(NAVE_ECRASH, -22, "the process that ran the task ended")                                     \
-    X(NAVE_ELOST, -23, "engines are lost")
-
-#define NAVE_ERROR_VALUE(name, value, text) name = value,
-enum nave_error_code { NAVE_ERRORS(NAVE_ERROR_VALUE) };
-#undef NAVE_ERROR_VALUE
-
-/* The name ("NAVE_EINVAL") and the text of a code; "unknown" for others.  Static strings. */
-NAVE_API const char *nave_error_name(int code);
-NAVE_API const char *nave_strerror(int code);
 
 /* One line on the last error of this context on this rank: what, where, and what to do.  Never
  * NULL.  Valid until the next call on the context.  Any rank. */
 NAVE_API const char *nave_error(const nave *ctx);
-
-/* The version of the library that is linked, "MAJOR.MINOR.PATCH". */
-NAVE_API const char *nave_version(void);
-
-/* -------------------------------------------------------------------------------------- kernels */
-
-/* A kernel: the code of a task.
- *
- * in, in_size    the input; read-only, gone after the return.  Within a map, inputs are aligned as
- *                elements of the caller's array are; all others to 16 bytes.
- * out, out_size  room for the result, zero-filled, aligned as an element of an array of such
- *                results is.  What the call on the view said; a result of another size is made
- *                by nave_output().
- * return         0, or a code of the kernel's choice: the task has then failed, and nothing else.
- *
- * Kernels run on engines, one at a time: in the thread that called nave_serve(), and on rank 0 in a
- * thread beside the caller's program.  A kernel that calls MPI (on communicators of its own, not the
- * context's) or cannot run beside the program of rank 0 says NAVE_NOT_ON_HUB. */
-typedef int nave_kernel_fn(nave_task *task, const void *in, size_t in_size, void *out,
-                           size_t out_size);
-
-enum {
-    /* In nave_map_reduce() the kernel adds to what `out` holds, instead of getting it empty. */
-    NAVE_ACCUMULATES = 1,
-    /* It calls MPI, or cannot run beside the program of rank 0, which then does not run it, unless
-     * rank 0 is alone.  (A direct view of all engines cannot
-     * have it then, unless nave_options.idle_hub is set.) */
-    NAVE_NOT_ON_HUB = 2
-};
-
-typedef struct nave_kernel {
-    const char *name; /* 1 to 127 bytes; names that start with "nave." are the library's */
-    nave_kernel_fn *run;
-    unsigned flags; /* 0, or those above added up */
-} nave_kernel;
-
-/* clang-format off */
-#define NAVE_KERNEL(fn) { #fn, fn, 0 }
-/* clang-format on */
-
-/* What a kernel may ask and do; `task` is the argument it got. */
-
-/* Fails the task with a message (cut at 1 KiB).  Returns a non-zero code to return at once:
- *     if (x < 0) return nave_fail(task, "x is %g", x); */
-NAVE_API int nave_fail(nave_task *task, const char *format, ...) NAVE_PRINTF(2, 3);
-
-/* Makes the result `size` bytes long and returns zero-filled room for it, 16-byte aligned, instead
- * of `out`, which may still be read.  The library frees it.  NULL when out of memory (the task then
- * fails by itself).  A second call replaces the first.  Where the caller gave an array for the
- * results, a size over its out_size fails the task with NAVE_ESIZE. */
-NAVE_API void *nave_output(nave_task *task, size_t size);
-
-/* The task's number within its future; the rank that runs it; nave_options.user of that rank. */
-NAVE_API size_t nave_task_index(const nave_task *task);
-NAVE_API int nave_task_engine(const nave_task *task);
-NAVE_API void *nave_task_user(const nave_task *task);
-
-/* Starts a further task of the same future, on a copy of `in` (up to 16 KiB).  It runs later, on
- * this engine or another, and may spawn in turn; the future is complete when all that descends from
- * its tasks is finished.  Spawned tasks have the index of the task that they descend from and no
- * result; in nave_map_reduce(), with integer sums only (integer types with MPI_SUM, MPI_BOR or
- * MPI_BXOR), what they put into `out` counts like any other.  A failure is one of the future's.
- *
- * They are run last in, first out, so that a tree is searched depth first and takes little memory;
- * engines without work get the oldest ones of others.  NAVE_OK; NAVE_EKERNEL, this rank has no such
- * kernel; NAVE_ENOMEM; NAVE_ESIZE, the input is too large; NAVE_ETYPE, not in this reduction;
- * NAVE_ESTATE, not in a guard. */
-NAVE_API int nave_spawn(nave_task *task, const char *kernel, const void *in, size_t in_size);
-
-/* 1 when nobody wants the result any more: the future was cancelled or freed.  Looks for news, so
- * it costs about a microsecond; a long kernel that asks now and then can stop early. */
-NAVE_API int nave_cancelled(nave_task *task);
-
-/* An object on this engine, see nave_push().  Returns its bytes, which the kernel may change in
- * place, and stores the size (size may be NULL); NULL where there is none.  Valid until the object
- * is replaced or dropped. */
-NAVE_API void *nave_object(nave_task *task, const char *name, size_t *size);
-
-/* Makes or replaces an object on this engine by a copy of `data`; drops one.  NAVE_OK,
- * NAVE_EINVAL (name empty or over 127 bytes), NAVE_ENOMEM, NAVE_EOBJECT, NAVE_ESTATE (in a guard). */
-NAVE_API int nave_object_set(nave_task *task, const char *name, const void *data, size_t size);
-NAVE_API int nave_object_drop(nave_task *task, const char *name);
 
 /* -------------------------------------------------------------------------------------- context */
 
@@ -243,6 +113,13 @@ typedef struct nave_options {
     size_t min_engines; /* on the hub: with fewer the farm ends, with NAVE_ELOST; 0: with none */
     double stall_limit; /* on the hub: seconds that an engine with tasks may be silent, more than
                          *   any task takes, see below; 0: any */
+    const char *connection; /* on the hub: the connection file of the door, see below; NULL: what
+                             *   NAVE_CONNECTION in the environment says, or no door */
+    const char *listen; /* on the hub: "ADDRESS", "ADDRESS:PORT" or ":PORT" of the door; NULL: what
+                         *   NAVE_LISTEN says, or 127.0.0.1 and any port */
+    const char *job;    /* on the hub: the job's name for people; NULL: `program` */
+    int allow_plugins;  /* on the hub: 1: kernels may be added from outside, see below; 0: what
+                         *   NAVE_PLUGINS says ("1"), or none */
 } nave_options;
 
 /* Lost engines.  Where the launcher lets a job go on when one of its processes has died (Open MPI:
@@ -267,6 +144,18 @@ typedef struct nave_options {
  *
  * MPI itself cannot go on as it was: after nave_close() no collective call may be made over a
  * communicator with a lost rank, and MPI_Finalize() would wait for it.  See nave_finalize(). */
+
+/* The door.  With nave_options.connection the hub listens on one TCP port, and clients (`nave status`,
+ * nave_client.h) can look at the farm, submit tasks, fetch results, move objects, steer, and stop it.
+ * All that passes is encrypted and only for those who have the keys (ZeroMQ, CURVE), which are in the
+ * connection file: made with mode 0600 and removed by nave_close().  Beside FILE.json there is
+ * FILE.readonly.json, for those who may look and fetch but not change anything.  doc/protocol.md has
+ * what is said.
+ *
+ * Requests are served within Nave calls on the hub (see Progress above).  Tasks from outside go through
+ * the same scheduler as the program's, but not into the journal, and what they return is kept until
+ * it is asked to be forgotten, or the farm closes.  With nave_options.allow_plugins whoever has the
+ * control file may also run code of his own on all engines (`nave cc`); there are no sub-hubs then. */
 
 /* The journal.  The hub writes each finished task of balanced views to it: what it was, what became of
  * it, and its result; of reductions the sums of blocks, which then come to the hub one by one instead
@@ -308,8 +197,10 @@ NAVE_API void nave_log_stderr(void *arg, int level, const char *line);
  * NAVE_ELAUNCH      N single ranks where one job of N ranks was meant (the launcher of another
  *                   MPI), or not as many as opt->ranks says
  * NAVE_EJOURNAL     the journal cannot be opened: it is no journal, damaged, or used by another job
+ * NAVE_EDOOR        the door cannot be opened: the port is taken, or the file another job's or no
+ *                   connection file
  * NAVE_EINVAL       a bad table (empty, long or doubled name, no function, unknown flags), an
- *                   intercommunicator, no engine with any kernel */
+ *                   intercommunicator, no engine with any kernel (without a door) */
 NAVE_API int nave_open(MPI_Comm comm, const nave_options *opt, nave **ctx);
 
 /* Engines: runs tasks until the hub closes the context, then returns the status that the hub gave
@@ -383,6 +274,75 @@ NAVE_API int nave_topo(nave *ctx, const nave_place **places, size_t *n);
 
 /* The host name of a rank, on the hub; NULL for a rank that is not there, and on engines. */
 NAVE_API const char *nave_host(const nave *ctx, int rank);
+
+/* Serves the door and works on what comes through it, until somebody outside stops the farm or
+ * `seconds` are over (negative: without end).  For programs that have no work of their own.  On the
+ * hub.  NAVE_EDRAINED: stopped; NAVE_ETIMEDOUT; NAVE_ESTATE: there is no door. */
+NAVE_API int nave_attend(nave *ctx, double seconds);
+
+/* ------------------------------------------------------------------------------------- steering */
+
+/* For MPI programs with a loop of their own, which need not farm anything: all ranks open a context
+ * (with a connection, and perhaps without kernels), declare what may be seen and changed from outside,
+ * and call nave_poll() at a safe point of each step.  Engines need not serve.
+ *
+ *     nave_steer_double(ctx, "dt", &dt, 0, 0.1);
+ *     nave_publish(ctx, "temperature", &(nave_array){.data = t, .type = NAVE_DOUBLE, ...});
+ *     while (step < steps && nave_poll(ctx) == NAVE_OK)
+ *         ...
+ *
+ * Every rank makes the same declarations in the same order; they are not collective and do not wait.
+ * Names: 1 to 127 bytes; a name that was declared before is declared anew.  NAVE_OK, NAVE_EINVAL,
+ * NAVE_ENOMEM. */
+
+/* Values that may be changed from outside, between min and max, at `value`, which stays the caller's
+ * and holds the present value. */
+NAVE_API int nave_steer_double(nave *ctx, const char *name, double *value, double min, double max);
+NAVE_API int nave_steer_int64(nave *ctx, const char *name, int64_t *value, int64_t min,
+                              int64_t max);
+/* A switch: 0 or 1. */
+NAVE_API int nave_steer_flag(nave *ctx, const char *name, int *value);
+/* A text of at most size - 1 bytes and a zero. */
+NAVE_API int nave_steer_text(nave *ctx, const char *name, char *value, size_t size);
+
+enum nave_type { NAVE_DOUBLE = 1, NAVE_FLOAT, NAVE_INT64, NAVE_INT32, NAVE_UINT8 };
+enum { NAVE_DIMS = 4 };
+
+/* This rank's block of an array that is spread over the ranks, in C order (the last index runs
+ * fastest).  A value of its own on each rank has dims 0: a client sees an array with an element for
+ * each rank. */
+typedef struct nave_array {
+    const void *data; /* of this rank, halos included */
+    enum nave_type type;
+    int dims;                /* 0 to NAVE_DIMS */
+    size_t shape[NAVE_DIMS]; /* of the whole array */
+    size_t start[NAVE_DIMS]; /* where this rank's block begins in it */
+    size_t count[NAVE_DIMS]; /* the block's size; a rank may have none */
+    size_t room[NAVE_DIMS];  /* of what lies at `data`, with halos; all 0: as `count` */
+    size_t skip[NAVE_DIMS];  /* where the block begins in that */
+} nave_array;
+
+/* Lets clients fetch an array: only when one asks, the ranks copy their blocks, all in the same
+ * nave_poll(), and hand them over during the next ones.  `array` is copied; its data is the caller's,
+ * read in nave_poll(), and must stay until nave_publish(ctx, name, NULL) or nave_close(). */
+NAVE_API int nave_publish(nave *ctx, const char *name, const nave_array *array);
+
+/* A command that may be given from outside, with a text: called on all ranks in the same nave_poll().
+ * It may be collective over communicators of the program's.  What it returns on rank 0 is the client's
+ * answer: 0, or a code of the program's. */
+typedef int nave_command_fn(nave *ctx, const char *text, void *arg);
+NAVE_API int nave_command(nave *ctx, const char *name, nave_command_fn *run, void *arg);
+
+/* A safe point: values may change here, commands run, arrays are copied; and engines run tasks, if any
+ * were submitted.  Collective; it may synchronise the ranks, but mostly does not: they agree once in
+ * about ten milliseconds, by a broadcast that was begun that long before (MPI_Ibcast over a communicator
+ * of Nave's), so a change comes at the same step on all ranks, some twenty milliseconds after it was
+ * asked for, or with the next step but one.  All other calls cost a few nanoseconds.  While the
+ * job is paused from outside it does not return.
+ *
+ * NAVE_OK; NAVE_EDRAINED on all ranks alike, from then on, when the job was asked to stop; or an error.
+ * Without a door it does nothing. */
+NAVE_API int nave_poll(nave *ctx);
 
 /* ---------------------------------------------------------------------------------------- views */
 

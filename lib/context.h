@@ -19,8 +19,9 @@ struct nave {
     nave_progress_fn *progress;
     void *progress_arg;
     struct nv_kernels kernels;
-    double origin;      /* nv_clock() at nave_open() */
-    bool hub_works;     /* rank 0 is an engine as well; known on all ranks */
+    double origin;                /* nv_clock() at nave_open() */
+    bool has_door, takes_plugins; /* known on all ranks */
+    bool hub_works;               /* rank 0 is an engine as well; known on all ranks */
     int *leaders;       /* by rank: its sub-hub's rank, 0: the hub serves it; NULL: no sub-hubs */
     bool by_blocks;     /* on the hub: sums come home block by block, not by MPI_Reduce */
     bool recovers;      /* the farm goes on without engines that are lost; known on all ranks */
@@ -38,6 +39,8 @@ struct nave {
     struct nv_beside *beside; /* the engine of a rank that schedules for others */
     struct nv_hub *hub;       /* on rank 0 */
     struct nv_subhub *subhub; /* on a sub-hub */
+    struct nv_door *door;     /* on rank 0; NULL: closed */
+    struct nv_steer *steer;
 };
 
 #endif

@@ -59,6 +59,20 @@ void **nv_engine_rng(struct nv_engine *engine)
     return &engine->rng;
 }
 
+const struct nv_snapshots *nv_engine_snapshots(const struct nv_engine *engine)
+{
+    return engine->spec.snapshots;
+}
+
+int nv_engine_adopt(struct nv_engine *engine, const nave_kernel *kernels, const uint64_t *ids,
+                    size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (!nv_kernels_adopt(engine->spec.kernels, &kernels[i], ids[i]))
+            return NAVE_ENOMEM;
+    return NAVE_OK;
+}
+
 bool nv_engine_broken(const struct nv_engine *engine)
 {
     return engine->broken;

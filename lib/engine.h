@@ -18,10 +18,11 @@ struct nv_engine_spec {
     MPI_Comm mpi; /* MPI_COMM_NULL: the engine is beside a loop and makes no MPI calls */
     int rank;
     struct nv_comm *comm;
-    const struct nv_kernels *kernels;
+    struct nv_kernels *kernels;
     const nave_op *ops;
     size_t op_count;
     void *user;
+    const struct nv_snapshots *snapshots; /* of this rank, NULL: none */
     double patience;      /* seconds that a result waits for others at most, about */
     double origin;        /* of the context's clock, on nv_clock() */
     struct nv_bell *bell; /* of the engine, NULL: none */
@@ -52,6 +53,13 @@ void **nv_engine_rng(struct nv_engine *engine);
 
 /* For the kernel that runs: an object of this name is there now, or is no more. */
 int nv_engine_holds(struct nv_engine *engine, const char *name, bool holds);
+
+/* This rank's snapshots; NULL: none. */
+const struct nv_snapshots *nv_engine_snapshots(const struct nv_engine *engine);
+
+/* For the kernel that runs: kernels of a plug-in are there, with these ids.  NAVE_OK, NAVE_ENOMEM. */
+int nv_engine_adopt(struct nv_engine *engine, const nave_kernel *kernels, const uint64_t *ids,
+                    size_t count);
 
 /* When the next turn is due though nothing rings, by nv_clock(); 0: never. */
 double nv_engine_due(const struct nv_engine *engine);

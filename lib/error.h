@@ -6,6 +6,7 @@
 #ifndef NV_ERROR_H
 #define NV_ERROR_H
 
+#include "codes.h"
 #include "nave.h"
 #include <stdarg.h>
 
@@ -34,8 +35,5 @@ struct nv_handlers {
 };
 void nv_error_catch(struct nv_handlers *old);
 void nv_error_release(struct nv_handlers *old);
-
-/* vsnprintf that replaces control characters, so that one message stays one line. */
-void nv_error_line(char *text, size_t room, const char *format, va_list args);
 
 #endif

@@ -90,6 +90,7 @@ static void sched_add(nave_future *future, const struct nv_future_spec *spec,
                               .named_count = named ? view->count : 0,
                               .placing = view->placing,
                               .priority = view->policy.priority,
+                              .urgent = named && future->kernel < NV_KERNEL_OWN,
                               .costs = future->costs};
     if (view->placing == NV_LOCALITY)
         job.near = nv_hub_holders(future->hub, view->near);
@@ -117,11 +118,27 @@ void nv_future_link(nave_future *future)
     if (future->next != NULL)
         future->next->prev = future;
     hub->futures = future;
+    future->number = ++hub->numbered;
     future->view->users++;
+}
+
+/* Of the carrier of a stream each task has a future of its own. */
+bool nv_future_counts(const nave_future *future)
+{
+    return future->kernel >= NV_KERNEL_OWN &&
+           (future->single || future->input.kind != NV_IN_STREAM);
 }
 
 void nv_future_unlink(nave_future *future)
 {
+    struct nv_past *past = &future->hub->past;
+    if (nv_future_counts(future)) {
+        nave_counts counts;
+        nave_count(future, &counts);
+        past->succeeded += counts.succeeded;
+        past->failed += counts.failed;
+        past->cancelled += counts.cancelled;
+    }
     *(future->prev != NULL ? &future->prev->next : &future->hub->futures) = future->next;
     if (future->next != NULL)
         future->next->prev = future->prev;

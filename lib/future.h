@@ -70,6 +70,7 @@ struct nv_future_spec {
 struct nave_future {
     struct nv_hub *hub;
     nave_future *prev, *next; /* among the hub's futures */
+    uint64_t number;          /* by which people and clients know it */
     nave_view *view;
     struct nv_input input;
     struct nv_output output;
@@ -190,6 +191,9 @@ int nv_future_begin_with(const struct nv_future_spec *spec, uint32_t kernel,
 /* In and out of the list of the hub's futures, and the users of the view. */
 void nv_future_link(nave_future *future);
 void nv_future_unlink(nave_future *future);
+
+/* Whether it is a call of a user's kernel. */
+bool nv_future_counts(const nave_future *future);
 
 /* Complete, if it is. */
 void nv_future_check(nave_future *future);

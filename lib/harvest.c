@@ -554,7 +554,8 @@ enum { DEATHS_MOST = 3 /* of engines that ran a task, unless the caller said ano
 static bool is_upkeep(uint32_t kernel)
 {
     return kernel == NV_KERNEL_PUSH || kernel == NV_KERNEL_DROP || kernel == NV_KERNEL_SHARE ||
-           kernel == NV_KERNEL_JOIN || kernel == NV_KERNEL_UNNAME;
+           kernel == NV_KERNEL_JOIN || kernel == NV_KERNEL_UNNAME || kernel == NV_KERNEL_LAY ||
+           kernel == NV_KERNEL_PLUGIN;
 }
 
 static void fail_lost(nave_future *future, uint64_t index, int engine)
@@ -716,7 +717,7 @@ int nv_future_surplus(nave_future *future, const struct nv_item *item)
                                   .root = future->parent != NULL ? future->root
                                           : future->single       ? 0
                                                                  : item->run.root};
-    const struct nv_set *engines = item->run.kernel < hub->ctx->kernels.count
+    const struct nv_set *engines = item->run.kernel < hub->ctx->kernels.room
                                        ? nv_view_engines(future->view, item->run.kernel)
                                        : NULL;
     int rc;

@@ -41,6 +41,14 @@ void nv_holders_note(struct nv_holders *holders, const char *name, size_t engine
         nv_set_remove(set, engine);
 }
 
+void nv_holders_each(const struct nv_holders *holders,
+                     void (*each)(void *arg, const char *name, const struct nv_set *engines),
+                     void *arg)
+{
+    for (struct nv_holder *holder = holders->first; holder != NULL; holder = holder->next)
+        each(arg, holder->name, holder->engines);
+}
+
 void nv_holders_lose(struct nv_holders *holders, size_t engine)
 {
     for (struct nv_holder *holder = holders->first; holder != NULL; holder = holder->next)

@@ -22,6 +22,11 @@ struct nv_set *nv_holders_of(struct nv_holders *holders, const char *name, size_
 void nv_holders_note(struct nv_holders *holders, const char *name, size_t engines, size_t engine,
                      bool holds);
 
+/* Each name and who holds it. */
+void nv_holders_each(const struct nv_holders *holders,
+                     void (*each)(void *arg, const char *name, const struct nv_set *engines),
+                     void *arg);
+
 /* An engine has nothing any more. */
 void nv_holders_lose(struct nv_holders *holders, size_t engine);
 void nv_holders_release(struct nv_holders *holders);

@@ -1,6 +1,7 @@
 /* hub - see hub.h.  SPDX-License-Identifier: BSD-3-Clause */
 #include "hub.h"
 #include "clock.h"
+#include "door.h"
 #include "drain.h"
 #include "engine.h"
 #include "future.h"
@@ -44,7 +45,7 @@ int nv_hub_new(nave *ctx, struct nv_hub **out)
     hub->sched = nv_sched_new(hub->numbers);
     hub->engines = nv_set_new(ranks);
     hub->last_results = calloc(numbers, sizeof *hub->last_results);
-    hub->grouped = calloc(ctx->kernels.count + 1, sizeof(struct nv_set *));
+    hub->grouped = calloc(ctx->kernels.room + 1, sizeof(struct nv_set *));
     if (nv_outbox_init(&hub->outbox, ctx->comm, ctx->size, true, &ctx->error) != NAVE_OK ||
         hub->sched == NULL || hub->engines == NULL || hub->last_results == NULL ||
         hub->grouped == NULL || !nv_surplus_init(&hub->surplus, hub->numbers))
@@ -78,7 +79,7 @@ void nv_hub_free(struct nv_hub *hub)
     nv_sched_free(hub->sched);
     free(hub->engines);
     nv_outbox_release(&hub->outbox);
-    for (size_t i = 0; hub->grouped != NULL && i < hub->ctx->kernels.count; i++)
+    for (size_t i = 0; hub->grouped != NULL && i < hub->ctx->kernels.room; i++)
         free(hub->grouped[i]);
     free(hub->grouped);
     free(hub->last_results);
@@ -313,7 +314,7 @@ int nv_hub_drained(const struct nv_hub *hub)
                          hub->drained ? hub->drained_by : "the job's time is over soon");
 }
 
-static void drain_by(struct nv_hub *hub, const char *why)
+void nv_hub_drain(struct nv_hub *hub, const char *why)
 {
     if (hub->drained)
         return;
@@ -328,7 +329,7 @@ int nave_drain(nave *ctx)
     int rc = nv_hub_check(ctx);
     if (rc != NAVE_OK)
         return rc;
-    drain_by(ctx->hub, "nave_drain() was called");
+    nv_hub_drain(ctx->hub, "nave_drain() was called");
     return nv_hub_turn(ctx->hub, &worked);
 }
 
@@ -339,7 +340,7 @@ static void drain(struct nv_hub *hub)
     int signal = hub->ctx->drains ? nv_drain_signal() : 0;
     double now;
     if (signal != 0)
-        drain_by(hub, nv_drain_name(signal));
+        nv_hub_drain(hub, nv_drain_name(signal));
     if (!hub->drained && hub->until == 0)
         return;
     now = nv_hub_time(hub);
@@ -432,6 +433,8 @@ int nv_hub_turn(struct nv_hub *hub, bool *worked)
         rc = work(hub, worked);
     if (rc == NAVE_OK)
         rc = nv_beside_check(hub->ctx->beside, &hub->ctx->error);
+    if (rc == NAVE_OK && hub->ctx->door != NULL)
+        nv_door_turn(hub->ctx->door, *worked);
     if (hub->orphans > 0)
         bury(hub);
     spare_core(hub, *worked);
@@ -500,6 +503,8 @@ int nv_hub_wait(struct nv_hub *hub, bool (*ready)(void *arg), void *arg, double 
         wake_by(hub, due);
         if (seconds >= 0)
             wake_by(hub, until);
+        due = nv_door_due(hub->ctx->door);
+        wake_by(hub, due > 0 ? due + hub->ctx->origin : 0);
         if (hub->ctx->vigil != NULL)
             wake_by(hub, hub->look_next + hub->ctx->origin);
         nv_idle(&hub->idle, worked);

@@ -14,6 +14,10 @@
 #include "sched.h"
 #include "surplus.h"
 
+struct nv_past {
+    uint64_t succeeded, failed, cancelled;
+};
+
 struct nv_hub {
     nave *ctx;
     struct nv_sched *sched;
@@ -25,6 +29,8 @@ struct nv_hub {
     nave_future *futures;    /* all that exist, ended ones too */
     nave_future *spare;      /* used ones of single tasks */
     unsigned submitted;      /* tasks, since the last turn */
+    uint64_t numbered;       /* futures so far */
+    struct nv_past past;     /* tasks of futures that are gone */
     nave_view *views;
     size_t orphans; /* futures that are complete and nobody's, to be freed at the end of the turn */
     uint64_t ready; /* NV_READY answers to the reduction that is being prepared */
@@ -84,6 +90,9 @@ const struct nv_set *nv_hub_holders(struct nv_hub *hub, const char *name);
 /* Whether a task of the kernel may begin: nobody has drained the farm, and the job's time will be
  * enough, by what is known. */
 bool nv_hub_may_begin(const struct nv_hub *hub, uint32_t kernel);
+
+/* No more tasks begin, for this reason. */
+void nv_hub_drain(struct nv_hub *hub, const char *why);
 
 /* NAVE_EDRAINED, with the reason. */
 int nv_hub_drained(const struct nv_hub *hub);

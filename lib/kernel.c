@@ -7,12 +7,15 @@
 #include <string.h>
 
 static const nave_kernel own[NV_KERNEL_OWN] = {
-    [NV_KERNEL_PUSH] = {"nave.push", nv_task_push, 0},
-    [NV_KERNEL_PULL] = {"nave.pull", nv_task_pull, 0},
-    [NV_KERNEL_DROP] = {"nave.drop", nv_task_drop, 0},
-    [NV_KERNEL_SHARE] = {"nave.share", nv_task_share, 0},
-    [NV_KERNEL_JOIN] = {"nave.join", nv_task_join, 0},
-    [NV_KERNEL_UNNAME] = {"nave.unname", nv_task_unname, 0},
+    [NV_KERNEL_PUSH] = {"nave.push", nv_task_push, 0, NULL},
+    [NV_KERNEL_PULL] = {"nave.pull", nv_task_pull, 0, NULL},
+    [NV_KERNEL_DROP] = {"nave.drop", nv_task_drop, 0, NULL},
+    [NV_KERNEL_SHARE] = {"nave.share", nv_task_share, 0, NULL},
+    [NV_KERNEL_JOIN] = {"nave.join", nv_task_join, 0, NULL},
+    [NV_KERNEL_UNNAME] = {"nave.unname", nv_task_unname, 0, NULL},
+    [NV_KERNEL_PIECE] = {"nave.piece", nv_task_piece, 0, NULL},
+    [NV_KERNEL_LAY] = {"nave.lay", nv_task_lay, 0, NULL},
+    [NV_KERNEL_PLUGIN] = {"nave.plugin", nv_task_plugin, 0, NULL},
 };
 
 bool nv_name_ok(const char *name)
@@ -46,18 +49,23 @@ int nv_kernels_check(const nave_kernel *table, size_t count, struct nv_error *er
 
 /* ---------------------------------------------------------------------- tables as rows of bytes */
 
-/* One kernel in the row: its flags as a byte, its name, a zero. */
+/* One kernel in the row: its flags as a byte, its name, a zero, its signature, a zero. */
 struct row {
     char *bytes;
     int size;
 };
+
+static const char *signature_of(const nave_kernel *kernel)
+{
+    return kernel->signature != NULL ? kernel->signature : "";
+}
 
 static bool row_of(const nave_kernel *table, size_t count, struct row *row)
 {
     size_t size = 0;
     char *at;
     for (size_t i = 0; i < count; i++)
-        size += strlen(table[i].name) + 2;
+        size += strlen(table[i].name) + strlen(signature_of(&table[i])) + 3;
     if (size > INT_MAX)
         return false;
     row->bytes = at = malloc(size + 1);
@@ -66,36 +74,65 @@ static bool row_of(const nave_kernel *table, size_t count, struct row *row)
         return false;
     for (size_t i = 0; i < count; i++) {
         *at++ = (char)table[i].flags;
-        memcpy(at, table[i].name, strlen(table[i].name) + 1);
-        at += strlen(table[i].name) + 1;
+        at = stpcpy(at, table[i].name) + 1;
+        at = stpcpy(at, signature_of(&table[i])) + 1;
     }
     return true;
 }
 
-static bool list_add(struct nv_kernels *kernels, const char *name, unsigned flags)
+/* The signature behind an entry's name, and the next entry. */
+static const char *signature_at(const char *at)
 {
-    size_t room = kernels->count + 1;
+    return at + 1 + strlen(at + 1) + 1;
+}
+
+static const char *entry_after(const char *at)
+{
+    const char *signature = signature_at(at);
+    return signature + strlen(signature) + 1;
+}
+
+/* Room for all tables at once; they are not moved later. */
+static bool list_room(struct nv_kernels *kernels, size_t room)
+{
     char **names = realloc(kernels->names, room * sizeof *names);
-    unsigned *all_flags;
-    if (names == NULL)
+    char **signatures;
+    unsigned *flags;
+    kernels->names = names != NULL ? names : kernels->names;
+    signatures = realloc(kernels->signatures, room * sizeof *signatures);
+    kernels->signatures = signatures != NULL ? signatures : kernels->signatures;
+    flags = realloc(kernels->flags, room * sizeof *flags);
+    kernels->flags = flags != NULL ? flags : kernels->flags;
+    if (names == NULL || signatures == NULL || flags == NULL)
         return false;
-    kernels->names = names;
-    all_flags = realloc(kernels->flags, room * sizeof *all_flags);
-    if (all_flags == NULL)
+    for (size_t i = kernels->count; i < room; i++) {
+        names[i] = signatures[i] = NULL;
+        flags[i] = 0;
+    }
+    kernels->room = room;
+    return true;
+}
+
+static bool list_add(struct nv_kernels *kernels, const char *name, const char *signature,
+                     unsigned flags)
+{
+    size_t i = kernels->count;
+    if (i == kernels->room && !list_room(kernels, i + 1))
         return false;
-    kernels->flags = all_flags;
-    names[kernels->count] = strdup(name);
-    all_flags[kernels->count] = flags;
-    return names[kernels->count++] != NULL;
+    kernels->names[i] = strdup(name);
+    kernels->signatures[i] = signature[0] != '\0' ? strdup(signature) : NULL;
+    kernels->flags[i] = flags;
+    kernels->count++;
+    return kernels->names[i] != NULL && (signature[0] == '\0' || kernels->signatures[i] != NULL);
 }
 
 /* Adds the kernels of a row that are new to the list. */
 static int list_merge(struct nv_kernels *kernels, const char *bytes, int size, int rank,
                       struct nv_error *error)
 {
-    for (const char *at = bytes; at < bytes + size; at += strlen(at + 1) + 2) {
+    for (const char *at = bytes; at < bytes + size; at = entry_after(at)) {
         int id = nv_kernels_find(kernels, at + 1);
-        if (id < 0 && !list_add(kernels, at + 1, (unsigned char)at[0]))
+        if (id < 0 && !list_add(kernels, at + 1, signature_at(at), (unsigned char)at[0]))
             return nv_error_set(error, NAVE_ENOMEM, "no memory for the kernel table");
         if (id >= 0 && kernels->flags[id] != (unsigned char)at[0])
             return nv_error_set(error, NAVE_EDISAGREE,
@@ -159,8 +196,8 @@ static int find_engines(struct nv_kernels *kernels, int ranks, bool hub_works,
                         const struct gathered *all, struct nv_error *error)
 {
     int first = hub_works ? 0 : 1;
-    kernels->engines = calloc(kernels->count + 1, sizeof(struct nv_set *));
-    for (size_t id = 0; kernels->engines != NULL && id < kernels->count; id++) {
+    kernels->engines = calloc(kernels->room + 1, sizeof(struct nv_set *));
+    for (size_t id = 0; kernels->engines != NULL && id < kernels->room; id++) {
         kernels->engines[id] = nv_set_new((size_t)ranks);
         if (kernels->engines[id] == NULL)
             return nv_error_set(error, NAVE_ENOMEM, "no memory for the kernel table");
@@ -171,19 +208,21 @@ static int find_engines(struct nv_kernels *kernels, int ranks, bool hub_works,
         return nv_error_set(error, NAVE_ENOMEM, "no memory for the kernel table");
     for (int r = first; r < ranks; r++) {
         const char *end = all->bytes + all->places[r] + all->sizes[r];
-        for (const char *at = all->bytes + all->places[r]; at < end; at += strlen(at + 1) + 2)
+        for (const char *at = all->bytes + all->places[r]; at < end; at = entry_after(at))
             if (r > 0 || nv_kernel_beside((unsigned char)at[0], ranks))
                 nv_set_add(kernels->engines[nv_kernels_find(kernels, at + 1)], (size_t)r);
     }
     return NAVE_OK;
 }
 
-static int merge_all(struct nv_kernels *kernels, int ranks, bool hub_works,
+static int merge_all(struct nv_kernels *kernels, int ranks, bool hub_works, size_t more,
                      const struct gathered *all, struct nv_error *error)
 {
     int rc = NAVE_OK;
     for (int r = 0; r < ranks && rc == NAVE_OK; r++)
         rc = list_merge(kernels, all->bytes + all->places[r], all->sizes[r], r, error);
+    if (rc == NAVE_OK && !list_room(kernels, kernels->count + more))
+        rc = nv_error_set(error, NAVE_ENOMEM, "no memory for the kernel table");
     return rc == NAVE_OK ? find_engines(kernels, ranks, hub_works, all, error) : rc;
 }
 
@@ -198,7 +237,8 @@ static int spread_list(MPI_Comm mpi, int rank, struct nv_kernels *kernels, struc
         table = calloc(count + 1, sizeof *table);
         for (size_t i = 0; table != NULL && i < count; i++)
             table[i] = (nave_kernel){kernels->names[NV_KERNEL_OWN + i], NULL,
-                                     kernels->flags[NV_KERNEL_OWN + i]};
+                                     kernels->flags[NV_KERNEL_OWN + i],
+                                     kernels->signatures[NV_KERNEL_OWN + i]};
         if (table == NULL || !row_of(table, count, &row))
             row.size = -1;
         free(table);
@@ -222,9 +262,10 @@ static int spread_list(MPI_Comm mpi, int rank, struct nv_kernels *kernels, struc
 static int link_local(struct nv_kernels *kernels, const nave_kernel *table, size_t count,
                       struct nv_error *error)
 {
-    kernels->local = calloc(kernels->count + 1, sizeof(nave_kernel_fn *));
+    kernels->local = calloc(kernels->room + 1, sizeof(nave_kernel_fn *));
     if (kernels->local == NULL)
         return nv_error_set(error, NAVE_ENOMEM, "no memory for the kernel table");
+    kernels->fixed = kernels->count;
     for (int i = 0; i < NV_KERNEL_OWN; i++)
         kernels->local[i] = own[i].run;
     for (size_t i = 0; i < count; i++)
@@ -242,7 +283,7 @@ static int agree_on_merge(MPI_Comm mpi, int rc, struct nv_error *error)
 }
 
 int nv_kernels_agree(MPI_Comm mpi, const nave_kernel *table, size_t count, bool hub_works,
-                     struct nv_error *error, struct nv_kernels *kernels)
+                     size_t more, struct nv_error *error, struct nv_kernels *kernels)
 {
     struct row row = {NULL, 0};
     struct gathered all = {NULL, NULL, NULL};
@@ -250,18 +291,20 @@ int nv_kernels_agree(MPI_Comm mpi, const nave_kernel *table, size_t count, bool 
     MPI_Comm_rank(mpi, &rank);
     MPI_Comm_size(mpi, &ranks);
     for (int i = 0; i < NV_KERNEL_OWN; i++)
-        if (!list_add(kernels, own[i].name, own[i].flags))
+        if (!list_add(kernels, own[i].name, "", own[i].flags))
             rc = NAVE_ENOMEM;
     if (rc != NAVE_OK || !row_of(table, count, &row))
         return nv_error_set(error, NAVE_ENOMEM, "no memory for the kernel table");
     rc = gather_rows(mpi, ranks, rank, &row, error, &all);
     if (rc == NAVE_OK) {
         if (rank == 0)
-            rc = merge_all(kernels, ranks, hub_works, &all, error);
+            rc = merge_all(kernels, ranks, hub_works, more, &all, error);
         rc = agree_on_merge(mpi, rc, error);
     }
     if (rc == NAVE_OK)
         rc = spread_list(mpi, rank, kernels, error);
+    if (rc == NAVE_OK && rank != 0 && !list_room(kernels, kernels->count + more))
+        rc = nv_error_set(error, NAVE_ENOMEM, "no memory for the kernel table");
     if (rc == NAVE_OK)
         rc = link_local(kernels, table, count, error);
     free(row.bytes);
@@ -273,15 +316,66 @@ int nv_kernels_agree(MPI_Comm mpi, const nave_kernel *table, size_t count, bool 
 
 void nv_kernels_release(struct nv_kernels *kernels)
 {
-    for (size_t i = 0; i < kernels->count; i++) {
+    for (size_t i = 0; i < kernels->room; i++) {
         free(kernels->names[i]);
+        free(kernels->signatures[i]);
         if (kernels->engines != NULL)
             free(kernels->engines[i]);
     }
     free(kernels->names);
+    free(kernels->signatures);
     free(kernels->flags);
     free(kernels->local);
     free(kernels->engines);
+}
+
+/* ------------------------------------------------------------------------------------- plug-ins */
+
+int nv_kernels_name(struct nv_kernels *kernels, const nave_kernel *kernel, uint64_t *out,
+                    struct nv_why why)
+{
+    int id = nv_kernels_find(kernels, kernel->name);
+    char *signature;
+    if (id >= 0 && (size_t)id < kernels->fixed)
+        return nv_why(why, NAVE_EINVAL, "the program has a kernel '%s' already", kernel->name);
+    if (id < 0 && kernels->count == kernels->room)
+        return nv_why(why, NAVE_ENOMEM, "no more kernels can be added to this job");
+    if (id < 0) {
+        if (!list_add(kernels, kernel->name, signature_of(kernel), kernel->flags))
+            return nv_why(why, NAVE_ENOMEM, "no memory for a kernel");
+        *out = kernels->count - 1;
+        return NAVE_OK;
+    }
+    signature = kernel->signature != NULL ? strdup(kernel->signature) : NULL;
+    free(kernels->signatures[id]);
+    kernels->signatures[id] = signature;
+    kernels->flags[id] = kernel->flags;
+    *out = (uint64_t)id;
+    return NAVE_OK;
+}
+
+void nv_kernels_everywhere(struct nv_kernels *kernels, size_t id, const struct nv_set *engines,
+                           int ranks)
+{
+    for (size_t r = 0; r < engines->limit; r++)
+        if (nv_set_has(engines, r) && (r > 0 || nv_kernel_beside(kernels->flags[id], ranks)))
+            nv_set_add(kernels->engines[id], r);
+}
+
+/* On rank 0 the hub has named it already, in the same tables. */
+bool nv_kernels_adopt(struct nv_kernels *kernels, const nave_kernel *kernel, uint64_t id)
+{
+    if (id < kernels->fixed || id >= kernels->room)
+        return false;
+    if (kernels->names[id] == NULL) {
+        kernels->names[id] = strdup(kernel->name);
+        kernels->flags[id] = kernel->flags;
+        if (kernels->names[id] == NULL)
+            return false;
+        kernels->count = id >= kernels->count ? (size_t)id + 1 : kernels->count;
+    }
+    kernels->local[id] = kernel->run;
+    return true;
 }
 
 /* ---------------------------------------------------------------------------------------- names */
@@ -289,7 +383,7 @@ void nv_kernels_release(struct nv_kernels *kernels)
 int nv_kernels_find(const struct nv_kernels *kernels, const char *name)
 {
     for (size_t i = 0; i < kernels->count; i++)
-        if (strcmp(kernels->names[i], name) == 0)
+        if (kernels->names[i] != NULL && strcmp(kernels->names[i], name) == 0)
             return (int)i;
     return -1;
 }
@@ -322,6 +416,8 @@ const char *nv_kernels_near(const struct nv_kernels *kernels, const char *name)
         return NULL;
     least = strlen(name) / 3 + 2;
     for (size_t i = NV_KERNEL_OWN; i < kernels->count; i++) {
+        if (kernels->names[i] == NULL)
+            continue;
         size_t d = distance(name, kernels->names[i]);
         if (d < least) {
             least = d;

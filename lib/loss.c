@@ -35,7 +35,7 @@ static void leave_sets(struct nv_hub *hub, int rank)
     const struct nv_kernels *kernels = &hub->ctx->kernels;
     leave_set(hub->engines, rank);
     nv_holders_lose(&hub->holders, (size_t)rank);
-    for (size_t k = 0; k < kernels->count; k++) {
+    for (size_t k = 0; k < kernels->room; k++) {
         leave_set(kernels->engines[k], rank);
         for (nave_view *view = hub->views; view != NULL; view = view->next)
             leave_set(view->sets[k], rank);

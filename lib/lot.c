@@ -324,8 +324,20 @@ static struct lot *shared_lot(struct nv_sched *sched, const struct engine *engin
     return best;
 }
 
+/* What goes on while all else is paused. */
+static struct lot *urgent_lot(const struct engine *engine)
+{
+    for (struct queue *queue = engine->own; queue != NULL; queue = queue->next)
+        for (struct lot *lot = queue->first; lot != NULL; lot = lot->next)
+            if (lot->job->spec.urgent)
+                return lot;
+    return NULL;
+}
+
 struct lot *nv_lot_for(struct nv_sched *sched, struct engine *engine)
 {
+    if (sched->paused)
+        return urgent_lot(engine);
     if (engine->own_lots == 0)
         return shared_lot(sched, engine);
     for (struct queue *queue = engine->own; queue != NULL; queue = queue->next)

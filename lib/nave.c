@@ -4,6 +4,7 @@
  * on to the next agreement and says so there; then all fail with the same code and the same words.
  * SPDX-License-Identifier: BSD-3-Clause */
 #include "clock.h"
+#include "door.h"
 #include "drain.h"
 #include "engine.h"
 #include "finalize.h"
@@ -13,6 +14,9 @@
 #include "journal.h"
 #include "loss.h"
 #include "place.h"
+#include "plugin.h"
+#include "serve.h"
+#include "steer.h"
 #include "subhub.h"
 #include "vigil.h"
 
@@ -22,8 +26,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#define END_SECONDS 2.0 /* of the job's time that are kept free for its end */
-#define HUB_SECONDS 0.1 /* between looks of an engine that has nothing to do whether rank 0 lives */
+#define END_SECONDS 2.0  /* of the job's time that are kept free for its end */
 #define LAST_SECONDS 5.0 /* for frames to leave, where ranks are gone */
 
 /* ----------------------------------------------------------------------------------- agreements */
@@ -174,9 +177,42 @@ static int take_comm(nave *ctx, MPI_Comm comm)
     return NAVE_OK;
 }
 
+/* What an option of rank 0 says, or the environment where it says nothing. */
+static const char *said(const char *option, const char *variable)
+{
+    const char *text = option != NULL ? option : getenv(variable);
+    return text != NULL && *text != '\0' ? text : NULL;
+}
+
+static bool takes_plugins(const nave_options *opt)
+{
+    return opt->allow_plugins || env_number("NAVE_PLUGINS") == 1;
+}
+
+/* Rank 0 decides whether there is a door, and whether kernels may come through it. */
+static void agree_on_door(nave *ctx, const nave_options *opt)
+{
+    int door[2] = {said(opt->connection, "NAVE_CONNECTION") != NULL, 0};
+    door[1] = door[0] && takes_plugins(opt);
+    MPI_Bcast(door, 2, MPI_INT, 0, ctx->mpi);
+    ctx->has_door = door[0] != 0;
+    ctx->takes_plugins = door[1] != 0;
+}
+
+static int open_door(nave *ctx, const nave_options *opt)
+{
+    const char *listen = said(opt->listen, "NAVE_LISTEN");
+    struct nv_door_spec spec = {.file = said(opt->connection, "NAVE_CONNECTION"),
+                                .listen = listen != NULL ? listen : "127.0.0.1",
+                                .program = opt->program != NULL ? opt->program : "",
+                                .plugins = ctx->takes_plugins};
+    spec.job = opt->job != NULL ? opt->job : spec.program;
+    return ctx->rank == 0 && ctx->has_door ? nv_door_open(ctx, &spec) : NAVE_OK;
+}
+
 static int some_kernel(nave *ctx)
 {
-    size_t engines = 0;
+    size_t engines = ctx->has_door;
     for (size_t i = NV_KERNEL_OWN; ctx->rank == 0 && i < ctx->kernels.count; i++)
         engines += ctx->kernels.engines[i]->count;
     if (ctx->rank == 0 && engines == 0)
@@ -184,20 +220,10 @@ static int some_kernel(nave *ctx)
     return NAVE_OK;
 }
 
-/* Whatever can end a wait rings the bell when all ranks are on this host. */
-static void idle_init(const nave *ctx, struct nv_idle *idle)
-{
-    bool bells = nv_bells_kind(ctx->bells) != NV_BELL_NONE;
-    *idle = (struct nv_idle){0};
-    idle->bell = bells ? nv_bells_at(ctx->bells, ctx->rank, NV_BELL_LOOP) : NULL;
-    idle->all_ring = idle->bell != NULL && nv_bells_all_near(ctx->bells);
-    idle->crowded = ctx->crowded;
-}
-
 /* Rank 0 works when it may and can. */
 static void agree_on_hub(nave *ctx, const nave_options *opt)
 {
-    int works = ctx->size == 1;
+    int works = ctx->size == 1 || (ctx->takes_plugins && !opt->idle_hub);
     for (size_t i = 0; i < opt->kernel_count && !opt->idle_hub; i++)
         works = works || nv_kernel_beside(opt->kernels[i].flags, ctx->size);
     MPI_Bcast(&works, 1, MPI_INT, 0, ctx->mpi);
@@ -258,7 +284,7 @@ static int open_comm(nave *ctx)
 static int make_groups(nave *ctx, const nave_options *opt, const char *host, int **everywhere)
 {
     bool engine = ctx->rank != 0 || ctx->hub_works;
-    int group = ctx->recovers ? -1 : opt->group;
+    int group = ctx->recovers || ctx->takes_plugins ? -1 : opt->group;
     int rc = agree(ctx, nv_groups_agree(ctx->mpi, host, engine, &ctx->kernels, group, &ctx->error,
                                         &ctx->leaders));
     if (rc == NAVE_OK && ctx->leaders != NULL)
@@ -278,6 +304,7 @@ static int make_parts(nave *ctx, int *everywhere)
                                   .ops = ctx->ops,
                                   .op_count = ctx->op_count,
                                   .user = ctx->user,
+                                  .snapshots = nv_steer_snapshots(ctx->steer),
                                   .patience = patience(ctx->size),
                                   .error = &ctx->error};
     int rc = nv_bells_open(ctx->mpi, NV_BELL_FUTEX, &ctx->error, &ctx->bells);
@@ -301,7 +328,7 @@ static int make_parts(nave *ctx, int *everywhere)
     if (rc == NAVE_OK && ((ctx->rank == 0 && !alone && ctx->hub_works) || subhub))
         rc = nv_beside_start(&spec, ctx->bells, &ctx->error, &ctx->beside);
     if (rc == NAVE_OK && ctx->hub != NULL)
-        idle_init(ctx, &ctx->hub->idle);
+        nv_serve_idle(ctx, &ctx->hub->idle);
     return rc;
 }
 
@@ -394,11 +421,14 @@ static int open_agreed(nave *ctx, const nave_options *opt)
     int rc = agree(ctx, agree_on_library(ctx));
     if (rc == NAVE_OK)
         rc = agree(ctx, check_local(ctx, opt));
-    if (rc == NAVE_OK)
+    if (rc == NAVE_OK) {
+        agree_on_door(ctx, opt);
         agree_on_hub(ctx, opt);
+    }
     if (rc == NAVE_OK)
         rc = agree(ctx, nv_kernels_agree(ctx->mpi, opt->kernels, opt->kernel_count, ctx->hub_works,
-                                         &ctx->error, &ctx->kernels));
+                                         ctx->takes_plugins ? NV_PLUGIN_KERNELS : 0, &ctx->error,
+                                         &ctx->kernels));
     if (rc == NAVE_OK)
         rc = agree(ctx, some_kernel(ctx));
     if (rc != NAVE_OK)
@@ -408,7 +438,9 @@ static int open_agreed(nave *ctx, const nave_options *opt)
         return rc;
     gethostname(host, sizeof host - 1);
     set_clock(ctx, host);
-    rc = make_groups(ctx, opt, host, &everywhere);
+    rc = agree(ctx, nv_steer_open(ctx, ctx->has_door));
+    if (rc == NAVE_OK)
+        rc = make_groups(ctx, opt, host, &everywhere);
     if (rc != NAVE_OK) {
         free(everywhere);
         return rc;
@@ -422,7 +454,7 @@ static int open_agreed(nave *ctx, const nave_options *opt)
     rc = agree(ctx, nv_places_open(ctx->mpi, &ctx->error, &ctx->places));
     if (rc == NAVE_OK && ctx->rank == 0)
         take_places(ctx);
-    return rc;
+    return rc == NAVE_OK ? agree(ctx, open_door(ctx, opt)) : rc;
 }
 
 /* See nave_options.drain.  Engines only let the signals pass. */
@@ -465,88 +497,6 @@ int nave_open(MPI_Comm comm, const nave_options *opt, nave **out)
     return rc;
 }
 
-/* -------------------------------------------------------------------------------------- serving */
-
-/* A turn of what this rank is, and what it then may wait for. */
-static int turn(nave *ctx, struct nv_idle *idle, bool *worked)
-{
-    int rc;
-    if (ctx->subhub == NULL) {
-        rc = nv_engine_turn(ctx->engine, worked);
-        idle->moving = nv_engine_waits_for_sends(ctx->engine);
-        idle->posted = nv_comm_pending(ctx->comm) > 0;
-        idle->until = nv_engine_due(ctx->engine);
-        return rc;
-    }
-    rc = nv_subhub_turn(ctx->subhub, worked);
-    idle->moving = nv_comm_moving(ctx->comm);
-    idle->posted = nv_comm_pending(ctx->comm) > 0;
-    idle->crowded = ctx->crowded || nv_subhub_own_load(ctx->subhub) > 0;
-    idle->until = ctx->subhub->until;
-    return rc;
-}
-
-int nave_turn(nave *ctx)
-{
-    struct nv_idle idle;
-    bool worked;
-    int rc;
-    if (!ctx->usable)
-        return ctx->rank == 0 ? nv_hub_check(ctx) : NAVE_END;
-    if (ctx->rank == 0)
-        return nv_hub_turn(ctx->hub, &worked);
-    rc = turn(ctx, &idle, &worked);
-    if (rc == NAVE_END)
-        ctx->usable = false;
-    return rc;
-}
-
-/* An engine whose hub is gone has nobody to work for. */
-static int look_for_hub(nave *ctx, struct nv_idle *idle, double *next)
-{
-    double now;
-    const char *how;
-    if (ctx->vigil == NULL)
-        return NAVE_OK;
-    now = nv_clock();
-    if (now >= *next) {
-        *next = now + HUB_SECONDS;
-        ctx->broken = nv_vigil_look(ctx->vigil, &how) >= 0;
-        if (ctx->broken)
-            return nv_error_set(&ctx->error, NAVE_ELOST, "rank 0 %s", how);
-    }
-    if (idle->until == 0 || idle->until > *next)
-        idle->until = *next;
-    return NAVE_OK;
-}
-
-int nave_serve(nave *ctx)
-{
-    struct nv_idle idle;
-    unsigned long slack;
-    double next = 0;
-    int rc = NAVE_OK;
-    if (ctx->rank == 0 || (ctx->engine == NULL && ctx->subhub == NULL))
-        return ctx->rank == 0 && ctx->usable ? NAVE_OK : NAVE_ESTATE;
-    idle_init(ctx, &idle);
-    slack = nv_clock_sharpen();
-    while (ctx->usable && rc == NAVE_OK) {
-        bool worked;
-        rc = turn(ctx, &idle, &worked);
-        if (rc == NAVE_OK && !worked)
-            rc = look_for_hub(ctx, &idle, &next);
-        if (rc == NAVE_OK)
-            nv_idle(&idle, worked);
-    }
-    nv_idle_restart(&idle);
-    nv_clock_slack(slack);
-    ctx->usable = false;
-    ctx->broken = ctx->broken || (ctx->engine != NULL && nv_engine_broken(ctx->engine));
-    if (rc != NAVE_OK && rc != NAVE_END)
-        return rc;
-    return ctx->subhub != NULL ? ctx->subhub->status : nv_engine_status(ctx->engine);
-}
-
 /* -------------------------------------------------------------------------------------- closing */
 
 static bool all_complete(void *arg)
@@ -580,6 +530,7 @@ static int hub_end(nave *ctx, int status)
     struct nv_hub *hub = ctx->hub;
     struct nv_control control = {.value = status};
     int rc = end_futures(hub), told = NAVE_OK, written;
+    nv_door_close(ctx);
     control.count = nave_lost(ctx) + nv_loss_end_stalled(hub);
     ctx->broken = control.count > 0;
     for (int engine = ctx->beside != NULL ? 0 : 1; engine < ctx->size && told == NAVE_OK; engine++)
@@ -630,6 +581,8 @@ static void ctx_free(nave *ctx)
 {
     if (ctx->drains)
         nv_drain_ignore();
+    nv_door_close(ctx);
+    nv_steer_close(ctx);
     nv_beside_join(ctx->beside);
     nv_vigil_close(ctx->vigil);
     nv_places_close(ctx->places);
@@ -677,6 +630,26 @@ int nave_close_with(nave **where, int status)
 int nave_close(nave **ctx)
 {
     return nave_close_with(ctx, NAVE_OK);
+}
+
+static bool stopping(void *arg)
+{
+    return nv_door_stopping(arg);
+}
+
+int nave_attend(nave *ctx, double seconds)
+{
+    int rc = nv_hub_check(ctx);
+    if (rc == NAVE_OK && ctx->door == NULL)
+        rc = nv_error_set(&ctx->error, NAVE_ESTATE, "there is no door to attend to");
+    if (rc != NAVE_OK)
+        return rc;
+    rc = nv_hub_wait(ctx->hub, stopping, ctx->door, seconds);
+    if (rc == NAVE_ETIMEDOUT)
+        return nv_error_note(&ctx->error, rc, "nobody has stopped the farm within %g s", seconds);
+    return rc == NAVE_OK
+               ? nv_error_note(&ctx->error, NAVE_EDRAINED, "the farm was stopped from outside")
+               : rc;
 }
 
 int nave_run(MPI_Comm comm, const nave_options *opt, int (*hub)(nave *ctx, void *arg), void *arg)

@@ -9,6 +9,7 @@ struct nv_object {
     struct nv_object *next;
     void *data;
     size_t size;
+    uint64_t serial;
     bool mapped;               /* from a segment, not from malloc */
     struct nv_segment segment; /* whose name is to be taken away; or "" */
     char name[];
@@ -69,9 +70,30 @@ static int make_room(struct nv_objects *objects, const char *name, struct nv_obj
         objects->first = object;
     }
     free_data(object);
-    objects->version++;
+    object->serial = ++objects->version;
     *out = object;
     return NAVE_OK;
+}
+
+uint64_t nv_objects_serial(const struct nv_objects *objects, const char *name)
+{
+    const struct nv_object *object = objects->first;
+    while (object != NULL && strcmp(object->name, name) != 0)
+        object = object->next;
+    return object != NULL ? object->serial : 0;
+}
+
+void *nv_objects_take(struct nv_objects *objects, const char *name, size_t *size)
+{
+    struct nv_object *object = *link_of(&objects->first, name);
+    void *data;
+    if (object == NULL || object->mapped)
+        return NULL;
+    data = object->data;
+    *size = object->size;
+    object->data = NULL;
+    nv_objects_drop(objects, name);
+    return data;
 }
 
 int nv_objects_set(struct nv_objects *objects, const char *name, void *data, size_t size)

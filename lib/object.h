@@ -19,6 +19,13 @@ struct nv_objects {
 /* The object's bytes and size, or NULL. */
 void *nv_objects_find(const struct nv_objects *objects, const char *name, size_t *size);
 
+/* A number that changes when the object of that name is made anew; 0: there is none. */
+uint64_t nv_objects_serial(const struct nv_objects *objects, const char *name);
+
+/* Takes the bytes (from malloc) out of an object, which is dropped; NULL: there is none, or it is
+ * mapped. */
+void *nv_objects_take(struct nv_objects *objects, const char *name, size_t *size);
+
 /* Makes or replaces an object that takes over `data` (from malloc; NULL when size is 0).  NAVE_OK,
  * NAVE_EINVAL, NAVE_ENOMEM; `data` is freed on failure. */
 int nv_objects_set(struct nv_objects *objects, const char *name, void *data, size_t size);

@@ -90,10 +90,12 @@ struct engine {
     size_t count, room;
     uint64_t sends; /* chunks of which something is left */
     uint64_t tasks;
-    double ahead;   /* seconds of work that it is thought to have */
-    uint64_t bytes; /* of inputs that it has */
-    double pace;    /* how much longer than usual its tasks take */
-    double since;   /* when it answered last, or began */
+    double ahead;    /* seconds of work that it is thought to have */
+    uint64_t bytes;  /* of inputs that it has */
+    double pace;     /* how much longer than usual its tasks take */
+    double since;    /* when it answered last, or began */
+    uint64_t worked; /* tasks that it has run, */
+    double seconds;  /*   and how long */
     uint64_t asked_job, asked_first, asked_count;
     struct lot *spare; /* for what it was asked for */
 };
@@ -108,6 +110,7 @@ struct times {
 
 struct nv_sched {
     int engine_count;
+    bool paused;
     uint32_t present; /* engines */
     struct engine *engines;
     struct ring ready;     /* with room; those with lots of their own in front */

@@ -27,7 +27,7 @@ void nv_recollect_begin(nave_future *future)
     const char *name = hub->ctx->kernels.names[future->kernel];
     uint64_t out_size = future->output.size;
     if (hub->journal == NULL || future->kernel < NV_KERNEL_OWN || future->view->direct ||
-        future->parent != NULL)
+        future->view->outside || future->parent != NULL)
         return;
     future->base = nv_digest_then(hub->basis, name, strlen(name));
     future->base = nv_digest_then(future->base, &out_size, sizeof out_size);

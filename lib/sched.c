@@ -88,6 +88,19 @@ void nv_sched_engine_behind(struct nv_sched *sched, int number)
     engine->behind = true;
 }
 
+void nv_sched_pause(struct nv_sched *sched, bool pause)
+{
+    sched->paused = pause;
+    if (!pause)
+        nv_engine_all_fit(sched);
+}
+
+void nv_sched_worked(const struct nv_sched *sched, int number, uint64_t *tasks, double *seconds)
+{
+    *tasks = sched->engines[number].worked;
+    *seconds = sched->engines[number].seconds;
+}
+
 bool nv_sched_engine_hold(struct nv_sched *sched, int number, bool hold)
 {
     struct engine *engine = &sched->engines[number];
@@ -373,8 +386,11 @@ bool nv_sched_done(struct nv_sched *sched, int number, uint64_t id, uint64_t fir
     if (!has_row(engine, id, first, count) || !chunks_grow(engine))
         return false;
     engine->since = sched->now;
-    if (seconds >= 0)
+    if (seconds >= 0) {
+        engine->worked += count;
+        engine->seconds += seconds;
         nv_portion_learn(sched, engine, job, first, count, seconds);
+    }
     take_row(sched, engine, job, first, count);
     if (engine->ring == NULL)
         nv_engine_ready(sched, engine);
@@ -581,6 +597,14 @@ uint64_t nv_sched_running(const struct nv_sched *sched, uint64_t id)
 uint64_t nv_sched_load(const struct nv_sched *sched, int engine)
 {
     return sched->engines[engine].tasks;
+}
+
+int nv_sched_whose(const struct nv_sched *sched, uint64_t job, uint64_t task)
+{
+    for (int e = 0; e < sched->engine_count; e++)
+        if (chunk_with(&sched->engines[e], job, task) < sched->engines[e].count)
+            return e;
+    return -1;
 }
 
 uint64_t nv_sched_spare(const struct nv_sched *sched, int number)

@@ -60,6 +60,7 @@ struct nv_job_spec {
                                   and NV_LOCALITY: they are tuned otherwise */
     const struct nv_set *near; /* NV_LOCALITY: these first; borrowed as `engines` is */
     int priority;              /* higher ones go first; own tasks of an engine before all shared */
+    bool urgent;               /* goes on while the scheduler is paused; direct jobs only */
     const double *costs;       /* of each task, in any unit, falling; of balanced jobs that are not
                                   open; borrowed as `engines` is; NULL: all alike */
 };
@@ -84,6 +85,12 @@ void nv_sched_engine_last(struct nv_sched *sched, int engine);
 /* The engine is behind another one as well, which stands for it (a sub-hub): those that ask the hub
  * and stand idle are counted without it.  Its own tasks come as to any other. */
 void nv_sched_engine_behind(struct nv_sched *sched, int engine);
+
+/* While it is paused only urgent jobs are given to engines. */
+void nv_sched_pause(struct nv_sched *sched, bool pause);
+
+/* Tasks that an engine has run so far, and the seconds that they took. */
+void nv_sched_worked(const struct nv_sched *sched, int engine, uint64_t *tasks, double *seconds);
 
 /* While it is held an engine is given nothing.  Returns whether that is new. */
 bool nv_sched_engine_hold(struct nv_sched *sched, int engine, bool hold);
@@ -173,6 +180,9 @@ bool nv_sched_recall_possible(const struct nv_sched *sched);
  * them. */
 bool nv_sched_returned(struct nv_sched *sched, int engine, uint64_t job, uint64_t first,
                        uint64_t count, uint64_t asked_first, uint64_t asked_count);
+
+/* The engine that has a task of a job, by its place; -1: none has. */
+int nv_sched_whose(const struct nv_sched *sched, uint64_t job, uint64_t task);
 
 /* The capacity of an engine that has no tasks; of one behind another, or that is not there, 0. */
 uint64_t nv_sched_spare(const struct nv_sched *sched, int engine);

@@ -47,4 +47,7 @@ nave_kernel_fn nv_task_push, nv_task_pull, nv_task_drop;
  * that is the input; the result is an int, 0 or why not.  Unname: nobody else will join. */
 nave_kernel_fn nv_task_share, nv_task_join, nv_task_unname;
 
+/* For the door.  Piece, lay: see piece.h.  Plugin: see plugin.h. */
+nave_kernel_fn nv_task_piece, nv_task_lay, nv_task_plugin;
+
 #endif

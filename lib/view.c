@@ -108,7 +108,7 @@ static int view_new(nave *ctx, const int *engines, size_t n, bool direct, const 
     view->policy.policy = view->policy.near = NULL;
     view->placing = placing;
     view->near = placing == NV_LOCALITY ? strdup(policy->near) : NULL;
-    view->sets = calloc(ctx->kernels.count, sizeof(struct nv_set *));
+    view->sets = calloc(ctx->kernels.room, sizeof(struct nv_set *));
     if (view->sets == NULL || !copy_engines(view, engines, n) ||
         (placing == NV_LOCALITY && view->near == NULL)) {
         free(view->sets);
@@ -142,9 +142,9 @@ void nv_view_discard(nave_view *view)
     *(view->prev != NULL ? &view->prev->next : &hub->views) = view->next;
     if (view->next != NULL)
         view->next->prev = view->prev;
-    for (size_t i = 0; i < hub->ctx->kernels.count; i++)
+    for (size_t i = 0; i < hub->ctx->kernels.room; i++)
         free(view->sets[i]);
-    for (size_t i = 0; view->grouped != NULL && i < hub->ctx->kernels.count; i++)
+    for (size_t i = 0; view->grouped != NULL && i < hub->ctx->kernels.room; i++)
         free(view->grouped[i]);
     free(view->sets);
     free(view->grouped);
@@ -233,7 +233,7 @@ const struct nv_set *nv_view_grouped(nave_view *view, size_t kernel)
     const struct nv_set *set = nv_view_engines(view, kernel);
     struct nv_set **place;
     if (!view->all && view->grouped == NULL)
-        view->grouped = calloc(hub->ctx->kernels.count, sizeof(struct nv_set *));
+        view->grouped = calloc(hub->ctx->kernels.room, sizeof(struct nv_set *));
     if (set == NULL || (!view->all && view->grouped == NULL))
         return NULL;
     place = view->all ? &hub->grouped[kernel] : &view->grouped[kernel];

@@ -14,7 +14,8 @@ struct nave_view {
     bool direct;
     int *engines; /* in the view's order */
     size_t count;
-    bool all; /* balanced: over every engine there is */
+    bool all;     /* balanced: over every engine there is */
+    bool outside; /* its calls come through the door: they are not the journal's */
     nave_policy policy;
     enum nv_placing placing;
     char *near; /* the name of an object, for NV_LOCALITY */

@@ -316,7 +316,7 @@ nave_kernel_fn *nv_work_kernel(const struct nv_engine *engine, const struct lot 
                                nave_task *task)
 {
     const struct nv_kernels *kernels = engine->spec.kernels;
-    nave_kernel_fn *run = lot->run.kernel < kernels->count ? kernels->local[lot->run.kernel] : NULL;
+    nave_kernel_fn *run = lot->run.kernel < kernels->room ? kernels->local[lot->run.kernel] : NULL;
     if (run != NULL && !lot->lost)
         return run;
     nave_fail(task,

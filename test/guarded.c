@@ -154,8 +154,8 @@ static const nave_kernel kernels[] = {NAVE_KERNEL(fated),
                                       NAVE_KERNEL(eats),
                                       NAVE_KERNEL(reads),
                                       NAVE_KERNEL(once),
-                                      {"add_more", add_up, NAVE_ACCUMULATES},
-                                      {"count_more", count_up, NAVE_ACCUMULATES}};
+                                      {"add_more", add_up, NAVE_ACCUMULATES, NULL},
+                                      {"count_more", count_up, NAVE_ACCUMULATES, NULL}};
 static const nave_options opt = {.kernels = kernels,
                                  .kernel_count = sizeof kernels / sizeof *kernels};
 

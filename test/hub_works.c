@@ -158,10 +158,10 @@ static const nave_kernel kernels[] = {NAVE_KERNEL(where),
                                       NAVE_KERNEL(give_up),
                                       NAVE_KERNEL(until_cancelled),
                                       NAVE_KERNEL(change),
-                                      {"uses_mpi", uses_mpi, NAVE_NOT_ON_HUB},
+                                      {"uses_mpi", uses_mpi, NAVE_NOT_ON_HUB, NULL},
                                       NAVE_KERNEL(tree),
                                       NAVE_KERNEL(doubles),
-                                      {"doubles_added", doubles, NAVE_ACCUMULATES},
+                                      {"doubles_added", doubles, NAVE_ACCUMULATES, NULL},
                                       NAVE_KERNEL(matrices)};
 enum { KERNELS = sizeof kernels / sizeof *kernels };
 static const nave_options opt = {.kernels = kernels, .kernel_count = KERNELS, .user = &main_thread};

@@ -44,13 +44,14 @@ static void assert_refused(const nave_kernel *table, size_t count, const char *w
 
 static void tables_are_checked(void **state)
 {
-    const nave_kernel good[] = {NAVE_KERNEL(nothing), {"other", nothing, NAVE_ACCUMULATES}};
-    const nave_kernel twice[] = {{"a", nothing, 0}, {"b", nothing, 0}, {"a", nothing, 0}};
-    const nave_kernel taken[] = {{"nave.x", nothing, 0}};
-    const nave_kernel close_to_taken[] = {{"nave", nothing, 0}, {"navex", nothing, 0}};
-    const nave_kernel no_function[] = {{"a", NULL, 0}};
-    const nave_kernel no_name[] = {{"a", nothing, 0}, {NULL, nothing, 0}};
-    const nave_kernel long_name[] = {{name_of(NV_NAME_MAX + 1), nothing, 0}};
+    const nave_kernel good[] = {NAVE_KERNEL(nothing), {"other", nothing, NAVE_ACCUMULATES, NULL}};
+    const nave_kernel twice[] = {
+        {"a", nothing, 0, NULL}, {"b", nothing, 0, NULL}, {"a", nothing, 0, NULL}};
+    const nave_kernel taken[] = {{"nave.x", nothing, 0, NULL}};
+    const nave_kernel close_to_taken[] = {{"nave", nothing, 0, NULL}, {"navex", nothing, 0, NULL}};
+    const nave_kernel no_function[] = {{"a", NULL, 0, NULL}};
+    const nave_kernel no_name[] = {{"a", nothing, 0, NULL}, {NULL, nothing, 0, NULL}};
+    const nave_kernel long_name[] = {{name_of(NV_NAME_MAX + 1), nothing, 0, NULL}};
     (void)state;
     assert_int_equal(nv_kernels_check(NULL, 0, &error), NAVE_OK);
     assert_int_equal(nv_kernels_check(good, 2, &error), NAVE_OK);
@@ -68,8 +69,18 @@ static const struct nv_kernels *kernels_named(const char *a, const char *b, cons
 {
     static char *names[NV_KERNEL_OWN + 3];
     static struct nv_kernels kernels = {.names = names};
-    const char *all[] = {
-        "nave.push", "nave.pull", "nave.drop", "nave.share", "nave.join", "nave.unname", a, b, c};
+    const char *all[] = {"nave.push",
+                         "nave.pull",
+                         "nave.drop",
+                         "nave.share",
+                         "nave.join",
+                         "nave.unname",
+                         "nave.piece",
+                         "nave.lay",
+                         "nave.plugin",
+                         a,
+                         b,
+                         c};
     kernels.count = 0;
     for (size_t i = 0; i < sizeof all / sizeof *all && all[i] != NULL; i++)
         names[kernels.count++] = (char *)(uintptr_t)all[i];

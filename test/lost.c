@@ -432,11 +432,11 @@ static void write_verdict(const char *file)
 
 static int job(const char *name, const char *file)
 {
-    static const nave_kernel kernels[] = {{"hash", hash, 0},
-                                          {"fraction", fraction, 0},
-                                          {"wide", wide, 0},
-                                          {"deadly", deadly, 0},
-                                          {"nothing", nothing, 0}};
+    static const nave_kernel kernels[] = {{"hash", hash, 0, NULL},
+                                          {"fraction", fraction, 0, NULL},
+                                          {"wide", wide, 0, NULL},
+                                          {"deadly", deadly, 0, NULL},
+                                          {"nothing", nothing, 0, NULL}};
     const struct scene *scene = scene_of(name);
     nave_options options = scene->options;
     options.kernels = kernels;

@@ -213,8 +213,8 @@ static void test_balanced_over_a_list(void **state)
 
 static void test_flags_that_differ(void **state)
 {
-    const nave_kernel plain[] = {{"everywhere", everywhere, 0}};
-    const nave_kernel adding[] = {{"everywhere", everywhere, NAVE_ACCUMULATES}};
+    const nave_kernel plain[] = {{"everywhere", everywhere, 0, NULL}};
+    const nave_kernel adding[] = {{"everywhere", everywhere, NAVE_ACCUMULATES, NULL}};
     nave_options opt = {.kernels = ranks.rank == ranks.size - 1 ? adding : plain,
                         .kernel_count = 1};
     nave *ctx;

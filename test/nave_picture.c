@@ -1,8 +1,8 @@
 /* What `nave topo` prints of machines that are not here: pictures, tables, JSON. */
-#include "nave/hosts.h"
-#include "nave/machine.h"
-#include "nave/picture.h"
-#include "nave/roster.h"
+#include "nave-farm/hosts.h"
+#include "nave-farm/machine.h"
+#include "nave-farm/picture.h"
+#include "nave-farm/roster.h"
 
 #include <stdarg.h>
 #include <stddef.h>

@@ -188,7 +188,7 @@ int main(int argc, char **argv)
 END
 "${CC:-cc}" -std=c11 -I"$NAVE_SRC/include" $(sed -n 's/^\(MPI\|HWLOC\)_CFLAGS ?= //p' "$NAVE_BUILD/probe.mak") \
     hold.c -o hold "$NAVE_BUILD/lib/libnave.a" \
-    $(sed -n 's/^\(HWLOC\|GSL\|SQLITE\|XXHASH\|MPI\)_LIBS ?= //p' "$NAVE_BUILD/probe.mak") -lm -pthread || exit 1
+    $(sed -n 's/^\(HWLOC\|GSL\|SQLITE\|XXHASH\|CJSON\|ZMQ\|MPI\)_LIBS ?= //p' "$NAVE_BUILD/probe.mak") -lm -pthread || exit 1
 
 seen() # RANK WHEN
 {

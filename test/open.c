@@ -287,12 +287,12 @@ static const struct bad_table {
     nave_kernel kernels[2];
     const char *words;
 } bad_tables[] = {
-    {{{NULL, square, 0}, {"other", other, 0}}, "no name"},
-    {{{"square", square, 0}, {"", other, 0}}, "no name"},
-    {{{"square", square, 0}, {long_name, other, 0}}, "127"},
-    {{{"square", square, 0}, {"square", other, 0}}, "square"},
-    {{{"square", square, 0}, {"other", NULL, 0}}, "other"},
-    {{{"nave.square", square, 0}, {"other", other, 0}}, "nave."},
+    {{{NULL, square, 0, NULL}, {"other", other, 0, NULL}}, "no name"},
+    {{{"square", square, 0, NULL}, {"", other, 0, NULL}}, "no name"},
+    {{{"square", square, 0, NULL}, {long_name, other, 0, NULL}}, "127"},
+    {{{"square", square, 0, NULL}, {"square", other, 0, NULL}}, "square"},
+    {{{"square", square, 0, NULL}, {"other", NULL, 0, NULL}}, "other"},
+    {{{"nave.square", square, 0, NULL}, {"other", other, 0, NULL}}, "nave."},
 };
 
 static void test_bad_tables(void **state)
@@ -317,7 +317,7 @@ static void test_bad_tables(void **state)
 
 static void test_longest_name(void **state)
 {
-    nave_kernel table[] = {{longest_name, other, 0}};
+    nave_kernel table[] = {{longest_name, other, 0, NULL}};
     nave *ctx;
     nave_view *view;
     (void)state;

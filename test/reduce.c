@@ -172,8 +172,8 @@ static int bulky(nave_task *task, const void *in, size_t in_size, void *out, siz
 }
 
 static const nave_kernel kernels[] = {
-    NAVE_KERNEL(unsigneds),      {"unsigneds_added", unsigneds_added, NAVE_ACCUMULATES},
-    NAVE_KERNEL(doubles),        {"doubles_added", doubles_added, NAVE_ACCUMULATES},
+    NAVE_KERNEL(unsigneds),      {"unsigneds_added", unsigneds_added, NAVE_ACCUMULATES, NULL},
+    NAVE_KERNEL(doubles),        {"doubles_added", doubles_added, NAVE_ACCUMULATES, NULL},
     NAVE_KERNEL(affines),        NAVE_KERNEL(pairs),
     NAVE_KERNEL(spans),          NAVE_KERNEL(fails_at_13),
     NAVE_KERNEL(bulky),          NAVE_KERNEL(wrong_output),

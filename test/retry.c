@@ -96,8 +96,8 @@ static const nave_kernel kernels[] = {NAVE_KERNEL(forgetful),
                                       NAVE_KERNEL(add_up),
                                       NAVE_KERNEL(count_up),
                                       NAVE_KERNEL(grow),
-                                      {"add_more", add_up, NAVE_ACCUMULATES},
-                                      {"count_more", count_up, NAVE_ACCUMULATES}};
+                                      {"add_more", add_up, NAVE_ACCUMULATES, NULL},
+                                      {"count_more", count_up, NAVE_ACCUMULATES, NULL}};
 static const nave_options opt = {.kernels = kernels,
                                  .kernel_count = sizeof kernels / sizeof *kernels};
 

@@ -59,7 +59,7 @@ static const nave_kernel refusing[] = {NAVE_KERNEL(ask_for_all),
                                        NAVE_KERNEL(leaf),
                                        NAVE_KERNEL(ask_in_double),
                                        NAVE_KERNEL(ask_in_int),
-                                       {"last_only", leaf, 0}};
+                                       {"last_only", leaf, 0, NULL}};
 
 static void check_codes(const int *codes, bool last)
 {

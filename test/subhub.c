@@ -168,10 +168,10 @@ static const nave_kernel kernels[] = {NAVE_KERNEL(square),
                                       NAVE_KERNEL(nap),
                                       NAVE_KERNEL(grow),
                                       NAVE_KERNEL(terms),
-                                      {"add_terms", add_terms, 1},
+                                      {"add_terms", add_terms, 1, NULL},
                                       NAVE_KERNEL(bits),
                                       NAVE_KERNEL(bump),
-                                      {"loner", loner, NAVE_NOT_ON_HUB}};
+                                      {"loner", loner, NAVE_NOT_ON_HUB, NULL}};
 enum { KERNELS = 10 /* without the last */ };
 
 /* ---------------------------------------------------------------------------------- each farm */

@@ -59,7 +59,7 @@ static int price_part(nave_task *call, const void *in, size_t in_size, void *out
     return 0;
 }
 
-const nave_kernel mc_kernels[MC_KERNELS] = {{"price_part", price_part, NAVE_ACCUMULATES}};
+const nave_kernel mc_kernels[MC_KERNELS] = {{"price_part", price_part, NAVE_ACCUMULATES, NULL}};
 
 /* ---- the hub ---- */
 

@@ -113,14 +113,9 @@ static int write_and_submit(const batch_options *o)
 int batch_run(int argc, char **argv)
 {
     batch_options o;
-    int rank, said, status = CLI_OK;
+    int said = batch_options_read(&o, argc, argv);
+    int status = said < 0 ? CLI_USAGE : said > 0 ? CLI_OK : write_and_submit(&o);
 
-    MPI_Comm_rank(MPI_COMM_WORLD, &rank);
-    if (rank == 0) {
-        said = batch_options_read(&o, argc, argv);
-        status = said < 0 ? CLI_USAGE : said > 0 ? CLI_OK : write_and_submit(&o);
-        batch_options_release(&o);
-    }
-    MPI_Bcast(&status, 1, MPI_INT, 0, MPI_COMM_WORLD);
+    batch_options_release(&o);
     return status;
 }

@@ -171,13 +171,7 @@ static int read_and_print(const options *o)
 int log_run(int argc, char **argv)
 {
     options o = {0};
-    int rank, said, status = CLI_OK;
+    int said = options_read(&o, argc, argv);
 
-    MPI_Comm_rank(MPI_COMM_WORLD, &rank);
-    if (rank == 0) {
-        said = options_read(&o, argc, argv);
-        status = said < 0 ? CLI_USAGE : said > 0 ? CLI_OK : read_and_print(&o);
-    }
-    MPI_Bcast(&status, 1, MPI_INT, 0, MPI_COMM_WORLD);
-    return status;
+    return said < 0 ? CLI_USAGE : said > 0 ? CLI_OK : read_and_print(&o);
 }

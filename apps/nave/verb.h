@@ -2,10 +2,9 @@
 #ifndef NAVE_VERB_H
 #define NAVE_VERB_H
 
-#define PROGRAM "nave"
+#include "program.h"
 
-/* Called on all ranks, with the verb as argv[0]; all return the same exit status of cli.h.  Only
- * rank 0 reads the options and prints. */
+/* Called with the verb as argv[0]; returns an exit status of cli.h. */
 typedef int verb_fn(int argc, char **argv);
 
 typedef struct verb {

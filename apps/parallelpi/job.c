@@ -55,8 +55,8 @@ static int look_range(nave_task *task, const void *in, size_t in_size, void *out
     return 0;
 }
 
-const nave_kernel pi_kernels[PI_KERNELS] = {{"count_range", count_range, NAVE_ACCUMULATES},
-                                            {"look_range", look_range, 0}};
+const nave_kernel pi_kernels[PI_KERNELS] = {{"count_range", count_range, NAVE_ACCUMULATES, NULL},
+                                            {"look_range", look_range, 0, NULL}};
 
 /* ---- the hub ---- */
 

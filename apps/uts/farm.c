@@ -78,8 +78,8 @@ static int tell_share(nave_task *task, const void *in, size_t in_size, void *out
     return 0;
 }
 
-const nave_kernel uts_kernels[UTS_KERNELS] = {{NODE, search_nodes, NAVE_ACCUMULATES},
-                                              {SHARE, tell_share, 0}};
+const nave_kernel uts_kernels[UTS_KERNELS] = {{NODE, search_nodes, NAVE_ACCUMULATES, NULL},
+                                              {SHARE, tell_share, 0, NULL}};
 
 void uts_worker_init(uts_worker *worker, const uts_rule *rule, uint64_t grain)
 {

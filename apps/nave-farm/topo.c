@@ -1,4 +1,4 @@
-#include "topo.h"
+#include "part.h"
 #include "cli.h"
 #include "hosts.h"
 #include "picture.h"

@@ -1,0 +1,357 @@
+/* calls - tasks from outside: submit, wait, result, cancel, forget. */
+#include "cli.h"
+#include "file.h"
+#include "options.h"
+#include "remote.h"
+
+#include <getopt.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* -------------------------------------------------------------------------------------- submitting */
+
+typedef struct order {
+    nave_client_policy policy;
+    int *engines;
+    int wait, each_line;
+} order;
+
+enum { EACH = 256, EACH_LINE };
+
+/* One option.  0, or -1 after an error line. */
+static int order_option(order *o, int name, char **argv)
+{
+    uint64_t n;
+    switch (name) {
+    case 'p': {
+        char *end;
+        long priority = strtol(optarg, &end, 10);
+        if (*end != '\0' || end == optarg || priority < -1000000 || priority > 1000000)
+            return cli_error("nave submit", "-p %s: must be a whole number", optarg), -1;
+        o->policy.priority = (int)priority;
+        return 0;
+    }
+    case 'r':
+        if (cli_number("nave submit", "-r", optarg, 0, 2047, &n) != 0)
+            return -1;
+        o->policy.retries = (int)n;
+        return 0;
+    case 'g':
+        return o->policy.guard = 1, 0;
+    case 't':
+        return cli_real("nave submit", "-t", optarg, 1e-3, 1e9, &o->policy.time_limit);
+    case 'e':
+        free(o->engines);
+        o->engines = NULL;
+        return options_ranks("submit", optarg, &o->engines, &o->policy.engine_count);
+    case 'w':
+        return o->wait = 1, 0;
+    case EACH:
+        return o->policy.each = 1, 0;
+    case EACH_LINE:
+        return o->each_line = 1, 0;
+    default:
+        return options_wrong("submit", name, argv), -1;
+    }
+}
+
+static int order_read(order *o, int argc, char **argv)
+{
+    static const struct option known[] = {{"priority", required_argument, NULL, 'p'},
+                                          {"retries", required_argument, NULL, 'r'},
+                                          {"guard", no_argument, NULL, 'g'},
+                                          {"time-limit", required_argument, NULL, 't'},
+                                          {"engines", required_argument, NULL, 'e'},
+                                          {"each", no_argument, NULL, EACH},
+                                          {"each-line", no_argument, NULL, EACH_LINE},
+                                          {"wait", no_argument, NULL, 'w'},
+                                          {NULL, 0, NULL, 0}};
+    *o = (order){0};
+    for (int name; (name = getopt_long(argc, argv, "+:p:r:gt:e:w", known, NULL)) != -1;)
+        if (order_option(o, name, argv) != 0)
+            return -1;
+    o->policy.engines = o->engines;
+    return options_need("submit", argc, optind, "a kernel");
+}
+
+/* Prints one task's result.  An exit status. */
+static int print_result(remote *r, uint64_t call, uint64_t index, double seconds, const char *file)
+{
+    const void *data;
+    size_t size;
+    char *text = NULL, *kernel;
+    int rc = nave_client_result(r->client, call, (size_t)index, seconds, &data, &size), status;
+    void *copy;
+    if (rc != NAVE_OK)
+        return remote_failed(r, "result");
+    copy = malloc(size + 1);
+    kernel = copy != NULL ? calls_kernel(r, call) : NULL;
+    if (kernel != NULL && size > 0)
+        memcpy(copy, data, size);
+    if (kernel != NULL && file == NULL)
+        nave_client_show(r->client, kernel, copy, size, r->json, &text);
+    if (kernel == NULL)
+        status = remote_failed(r, "result");
+    else if (text != NULL)
+        status = puts(text) < 0 ? CLI_FAILURE : CLI_OK;
+    else
+        status = file_write("result", file, copy, size);
+    free(text);
+    free(kernel);
+    free(copy);
+    return status;
+}
+
+static int wait_and_print(remote *r, uint64_t call, size_t tasks)
+{
+    int rc = nave_client_wait(r->client, call, -1), status = CLI_OK;
+    if (rc != NAVE_OK && rc != NAVE_ETASK && rc != NAVE_ECANCELED)
+        return remote_failed(r, "wait");
+    for (size_t i = 0; i < tasks; i++) {
+        int one = print_result(r, call, i, 0, NULL);
+        status = status == CLI_OK ? one : status;
+    }
+    return status;
+}
+
+/* One input or many of one size are a call. */
+static int submit(remote *r, const order *o, const char *kernel, const void *in, size_t in_size,
+                  size_t out_size, size_t n)
+{
+    uint64_t call;
+    if (nave_client_submit(r->client, kernel, in, in_size, out_size, n, &o->policy, &call) !=
+        NAVE_OK)
+        return remote_failed(r, "submit");
+    if (o->wait) {
+        int tasks = o->policy.each ? calls_total(r, call) : (int)n;
+        return tasks < 0 ? remote_failed(r, "submit") : wait_and_print(r, call, (size_t)tasks);
+    }
+    printf(r->json ? "{\"call\":%" PRIu64 "}\n" : "%" PRIu64 "\n", call);
+    return CLI_OK;
+}
+
+/* The input of one task out of words: those of a signature, or "@FILE", "-", or a text. */
+static int encode(remote *r, const char *kernel, char **words, size_t n, void **in, size_t *in_size,
+                  size_t *out_size)
+{
+    char *bytes;
+    if (n == 1 && (words[0][0] == '@' || strcmp(words[0], "-") == 0)) {
+        char *none[] = {(char[]){""}};
+        if (file_read("submit", words[0][0] == '@' ? words[0] + 1 : "-", in, in_size) != 0)
+            return -1;
+        if (nave_client_encode(r->client, kernel, none, 0, (void **)&bytes, &(size_t){0},
+                               out_size) == NAVE_OK)
+            free(bytes);
+        return 0;
+    }
+    if (nave_client_encode(r->client, kernel, words, n, in, in_size, out_size) == NAVE_OK)
+        return 0;
+    remote_failed(r, "submit");
+    return -1;
+}
+
+/* Inputs of one size, side by side. */
+typedef struct batch {
+    char *bytes;
+    size_t size, out_size, count, room;
+} batch;
+
+enum { BATCH_BYTES = 4 << 20 };
+
+static int batch_send(remote *r, const order *o, const char *kernel, batch *b)
+{
+    int status =
+        b->count > 0 ? submit(r, o, kernel, b->bytes, b->size, b->out_size, b->count) : CLI_OK;
+    b->count = 0;
+    return status;
+}
+
+static int batch_add(remote *r, const order *o, const char *kernel, batch *b, const void *in,
+                     size_t in_size, size_t out_size)
+{
+    int status = CLI_OK;
+    if (b->count > 0 && (in_size != b->size || (b->count + 1) * in_size > BATCH_BYTES))
+        status = batch_send(r, o, kernel, b);
+    if ((b->count + 1) * in_size > b->room) {
+        char *grown = realloc(b->bytes, 2 * (b->count + 1) * in_size);
+        if (grown == NULL)
+            return cli_error("nave submit", "out of memory"), CLI_FAILURE;
+        b->bytes = grown;
+        b->room = 2 * (b->count + 1) * in_size;
+    }
+    if (in_size > 0)
+        memcpy(b->bytes + b->count * in_size, in, in_size);
+    b->size = in_size;
+    b->out_size = out_size;
+    b->count++;
+    return status;
+}
+
+enum { WORDS = 256 };
+
+/* The line's words, in place; of a kernel without a signature the line is one. */
+static size_t split(char *line, char **words)
+{
+    size_t n = 0;
+    for (char *word = strtok(line, " \t"); word != NULL && n < WORDS; word = strtok(NULL, " \t"))
+        words[n++] = word;
+    return n;
+}
+
+/* A task for each line of standard input, or of a file. */
+static int submit_lines(remote *r, const order *o, const char *kernel, const char *file)
+{
+    FILE *input = file != NULL ? fopen(file, "r") : stdin;
+    char *line = NULL;
+    size_t room = 0;
+    batch b = {0};
+    int status = CLI_OK, has_signature = calls_has_signature(r, kernel);
+    if (input == NULL || has_signature < 0) {
+        if (input != NULL && input != stdin)
+            fclose(input);
+        return has_signature < 0
+                   ? remote_failed(r, "submit")
+                   : (cli_error("nave submit", "%s: cannot be read", file), CLI_FAILURE);
+    }
+    for (ssize_t length; status == CLI_OK && (length = getline(&line, &room, input)) >= 0;) {
+        char *words[WORDS] = {line};
+        size_t n = 1, in_size, out_size;
+        void *in;
+        if (length > 0 && line[length - 1] == '\n')
+            line[length - 1] = '\0';
+        if (has_signature)
+            n = split(line, words);
+        if (nave_client_encode(r->client, kernel, words, n, &in, &in_size, &out_size) != NAVE_OK) {
+            status = remote_failed(r, "submit");
+            break;
+        }
+        status = batch_add(r, o, kernel, &b, in, in_size, out_size);
+        free(in);
+    }
+    if (status == CLI_OK)
+        status = batch_send(r, o, kernel, &b);
+    free(b.bytes);
+    free(line);
+    if (input != stdin)
+        fclose(input);
+    return status;
+}
+
+int calls_submit(remote *r, int argc, char **argv)
+{
+    order o;
+    int status = CLI_USAGE;
+    const char *kernel;
+    void *in;
+    size_t in_size, out_size = 0;
+    if (order_read(&o, argc, argv) != 0)
+        goto out;
+    if (o.each_line) {
+        const char *word = optind + 1 < argc ? argv[optind + 1] : "-";
+        if (options_end("submit", argc, argv, optind + 2) == 0)
+            status = submit_lines(r, &o, argv[optind],
+                                  strcmp(word, "-") == 0 ? NULL
+                                  : word[0] == '@'       ? word + 1
+                                                         : word);
+        goto out;
+    }
+    status = CLI_FAILURE;
+    kernel = argv[optind++];
+    if (optind < argc && strcmp(argv[optind], "--") == 0)
+        optind++;
+    if (encode(r, kernel, argv + optind, (size_t)(argc - optind), &in, &in_size, &out_size) == 0) {
+        status = submit(r, &o, kernel, in, in_size, out_size, 1);
+        free(in);
+    }
+out:
+    free(o.engines);
+    return status;
+}
+
+/* ------------------------------------------------------------------------------------ what becomes */
+
+int calls_wait(remote *r, int argc, char **argv)
+{
+    double seconds = -1;
+    int status = CLI_OK;
+    for (int name; (name = getopt(argc, argv, ":t:")) != -1;)
+        if (name != 't')
+            return options_wrong("wait", name, argv);
+        else if (cli_real("nave wait", "-t", optarg, 0, 1e9, &seconds) != 0)
+            return CLI_USAGE;
+    if (options_need("wait", argc, optind, "a call") != 0)
+        return CLI_USAGE;
+    for (int i = optind; i < argc; i++) {
+        uint64_t call, index;
+        if (options_task("wait", argv[i], &call, &index) != 0)
+            return CLI_USAGE;
+        if (nave_client_wait(r->client, call, seconds) != NAVE_OK)
+            status = remote_failed(r, "wait");
+    }
+    return status;
+}
+
+int calls_result(remote *r, int argc, char **argv)
+{
+    double seconds = -1;
+    const char *file = NULL;
+    uint64_t call, index;
+    int status = CLI_OK, total;
+    for (int name; (name = getopt(argc, argv, ":t:o:")) != -1;)
+        if (name == 'o')
+            file = optarg;
+        else if (name != 't')
+            return options_wrong("result", name, argv);
+        else if (cli_real("nave result", "-t", optarg, 0, 1e9, &seconds) != 0)
+            return CLI_USAGE;
+    if (options_need("result", argc, optind, "a task") != 0 ||
+        options_end("result", argc, argv, optind + 1) != 0 ||
+        options_task("result", argv[optind], &call, &index) != 0)
+        return CLI_USAGE;
+    if (index != UINT64_MAX)
+        return print_result(r, call, index, seconds, file);
+    total = calls_total(r, call);
+    if (total < 0)
+        return remote_failed(r, "result");
+    if (file != NULL && total != 1)
+        return cli_error("nave result", "-o: call %" PRIu64 " has %d tasks; name one", call, total),
+               CLI_USAGE;
+    for (int i = 0; i < total; i++) {
+        int one = print_result(r, call, (uint64_t)i, seconds, file);
+        status = status == CLI_OK ? one : status;
+    }
+    return status;
+}
+
+/* The same for each call that is named. */
+static int each_call(remote *r, const char *verb, int (*act)(nave_client *, uint64_t), int argc,
+                     char **argv)
+{
+    int status = CLI_OK, name = getopt(argc, argv, ":");
+    if (name != -1)
+        return options_wrong(verb, name, argv);
+    if (options_need(verb, argc, optind, "a call") != 0)
+        return CLI_USAGE;
+    for (int i = optind; i < argc; i++) {
+        uint64_t call, index;
+        if (options_task(verb, argv[i], &call, &index) != 0)
+            return CLI_USAGE;
+        if (index != UINT64_MAX)
+            return cli_error("nave", "%s: %s: it is for whole calls", verb, argv[i]), CLI_USAGE;
+        if (act(r->client, call) != NAVE_OK)
+            status = remote_failed(r, verb);
+    }
+    return status;
+}
+
+int calls_cancel(remote *r, int argc, char **argv)
+{
+    return each_call(r, "cancel", nave_client_cancel, argc, argv);
+}
+
+int calls_forget(remote *r, int argc, char **argv)
+{
+    return each_call(r, "forget", nave_client_forget, argc, argv);
+}

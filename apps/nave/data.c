@@ -1,0 +1,266 @@
+/* data - objects and published arrays, to and from files: push, pull, drop. */
+#include "cli.h"
+#include "file.h"
+#include "npy.h"
+#include "options.h"
+#include "outfile.h"
+#include "pull.h"
+#include "remote.h"
+
+#include <getopt.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* -------------------------------------------------------------------------------------------- push */
+
+/* What is in the file: of an .npy file the array, without its header. */
+typedef struct content {
+    void *whole;
+    const char *data;
+    size_t size, n, item;
+} content;
+
+static int content_read(content *c, const char *file)
+{
+    struct npy_array array;
+    char why[256];
+    size_t size;
+    if (file_read("push", file, &c->whole, &size) != 0)
+        return -1;
+    c->data = c->whole;
+    c->size = c->n = size;
+    c->item = 1;
+    if (!file_ends_in(file, ".npy"))
+        return 0;
+    if (npy_read_header(c->whole, size, &array, why, sizeof why) != 0 ||
+        (array.offset + array.size != size &&
+         snprintf(why, sizeof why, "%zu bytes of data, its header says %zu", size - array.offset,
+                  array.size) > 0)) {
+        cli_error("nave push", "%s: %s", file, why);
+        free(c->whole);
+        return -1;
+    }
+    c->data += array.offset;
+    c->size = array.size;
+    c->item = array.item;
+    c->n = array.size / array.item;
+    return 0;
+}
+
+enum { SCATTER = 256, GATHER, RANGE, TYPE };
+
+int data_push(remote *r, int argc, char **argv)
+{
+    static const struct option known[] = {{"engines", required_argument, NULL, 'e'},
+                                          {"scatter", no_argument, NULL, SCATTER},
+                                          {NULL, 0, NULL, 0}};
+    int *engines = NULL, scatter = 0, rc, status = CLI_USAGE;
+    size_t count = 0;
+    content c;
+    for (int name; (name = getopt_long(argc, argv, ":e:", known, NULL)) != -1;)
+        if (name == SCATTER)
+            scatter = 1;
+        else if (name != 'e' ? options_wrong("push", name, argv) != CLI_OK
+                             : (free(engines), engines = NULL,
+                                options_ranks("push", optarg, &engines, &count) != 0))
+            goto out;
+    if (options_need("push", argc, optind, "a name") != 0 ||
+        options_need("push", argc, optind + 1, "a file") != 0 ||
+        options_end("push", argc, argv, optind + 2) != 0)
+        goto out;
+    if (scatter && engines != NULL) {
+        cli_error("nave push", "--scatter is for all engines, -e for some");
+        goto out;
+    }
+    status = CLI_FAILURE;
+    if (content_read(&c, argv[optind + 1]) != 0)
+        goto out;
+    rc = scatter ? nave_client_scatter(r->client, argv[optind], c.data, c.n, c.item)
+                 : nave_client_push(r->client, argv[optind], c.data, c.size, engines, count);
+    free(c.whole);
+    status = rc == NAVE_OK ? CLI_OK : remote_failed(r, "push");
+out:
+    free(engines);
+    return status;
+}
+
+int data_drop(remote *r, int argc, char **argv)
+{
+    int status = CLI_OK, name = getopt(argc, argv, ":");
+    if (name != -1)
+        return options_wrong("drop", name, argv);
+    if (options_need("drop", argc, optind, "a name") != 0)
+        return CLI_USAGE;
+    for (int i = optind; i < argc; i++)
+        if (nave_client_drop(r->client, argv[i]) != NAVE_OK)
+            status = remote_failed(r, "drop");
+    return status;
+}
+
+/* -------------------------------------------------------------------------------------------- pull */
+
+typedef struct wish {
+    const char *name, *file, *type;
+    int engine; /* -1: any that has it */
+    int gather;
+    double low, high;
+} wish;
+
+static int wish_option(wish *w, int name, char **argv)
+{
+    uint64_t rank;
+    switch (name) {
+    case 'o':
+        return w->file = optarg, 0;
+    case 'e':
+        if (cli_number("nave pull", "-e", optarg, 0, 1u << 30, &rank) != 0)
+            return -1;
+        return w->engine = (int)rank, 0;
+    case GATHER:
+        return w->gather = 1, 0;
+    case TYPE:
+        return w->type = optarg, 0;
+    case RANGE: {
+        char *comma = strchr(optarg, ',');
+        if (comma == NULL)
+            return cli_error("nave pull", "--range %s: must be LOW,HIGH", optarg), -1;
+        *comma = '\0';
+        return cli_real("nave pull", "--range", optarg, -1e300, 1e300, &w->low) != 0 ||
+                       cli_real("nave pull", "--range", comma + 1, -1e300, 1e300, &w->high) != 0
+                   ? -1
+                   : 0;
+    }
+    default:
+        return options_wrong("pull", name, argv), -1;
+    }
+}
+
+static int wish_read(wish *w, int argc, char **argv)
+{
+    static const struct option known[] = {
+        {"output", required_argument, NULL, 'o'}, {"engine", required_argument, NULL, 'e'},
+        {"gather", no_argument, NULL, GATHER},    {"range", required_argument, NULL, RANGE},
+        {"type", required_argument, NULL, TYPE},  {NULL, 0, NULL, 0}};
+    *w = (wish){.engine = -1, .low = NAN, .high = NAN};
+    for (int name; (name = getopt_long(argc, argv, ":o:e:", known, NULL)) != -1;)
+        if (wish_option(w, name, argv) != 0)
+            return -1;
+    if (options_need("pull", argc, optind, "a name") != 0 ||
+        options_end("pull", argc, argv, optind + 1) != 0)
+        return -1;
+    w->name = argv[optind];
+    return 0;
+}
+
+/* 1: the name is a published array; 0: it is not; -1: no answer. */
+static int is_published(remote *r, const char *name)
+{
+    cJSON *answer = remote_ask(r, remote_request("status"), 0);
+    const cJSON *item;
+    int found = answer != NULL ? 0 : -1;
+    cJSON_ArrayForEach(
+        item, remote_list(answer, "published")) if (cJSON_IsString(item) &&
+                                                    strcmp(item->valuestring, name) == 0) found = 1;
+    cJSON_Delete(answer);
+    return found;
+}
+
+/* The first engine that is known to have the object, or the first there is. */
+static int find_engine(remote *r, const char *name)
+{
+    cJSON *answer = remote_ask(r, remote_request("objects"), 0);
+    const cJSON *o;
+    int engine = -1;
+    cJSON_ArrayForEach(o, remote_list(answer, "objects"))
+    {
+        const cJSON *rank = cJSON_GetArrayItem(remote_list(o, "engines"), 0);
+        if (strcmp(remote_text(o, "name"), name) == 0 && rank != NULL)
+            engine = rank->valueint;
+    }
+    cJSON_Delete(answer);
+    if (engine >= 0)
+        return engine;
+    answer = remote_ask(r, remote_request("engines"), 0);
+    o = cJSON_GetArrayItem(remote_list(answer, "engines"), 0);
+    engine = o != NULL ? (int)remote_number(o, "rank") : 0;
+    cJSON_Delete(answer);
+    return engine;
+}
+
+/* The whole in memory.  NAVE_OK or the client's code. */
+static int fetch(remote *r, const wish *w, int published, nave_client_array *array)
+{
+    int rc;
+    if (published)
+        return nave_client_array_pull(r->client, w->name, array);
+    *array = (nave_client_array){.type = "uint8", .item = 1, .dims = 1};
+    rc = w->gather ? nave_client_gather(r->client, w->name, &array->data, &array->size)
+                   : nave_client_pull(r->client, w->name,
+                                      w->engine >= 0 ? w->engine : find_engine(r, w->name),
+                                      &array->data, &array->size);
+    array->shape[0] = array->size;
+    return rc;
+}
+
+/* Piece by piece into a file, or as a picture. */
+static int into_file(remote *r, const wish *w, int published, outfile *out)
+{
+    pull_file file = {.stream = out->stream, .npy = file_ends_in(w->file, ".npy"), .type = w->type};
+    nave_client_array array;
+    int rc;
+    if (file_ends_in(w->file, ".png")) {
+        rc = fetch(r, w, published, &array);
+        return rc != NAVE_OK ? remote_failed(r, "pull")
+               : pull_picture(&array, out->stream, w->name, w->low, w->high) == 0 ? CLI_OK
+                                                                                  : CLI_FAILURE;
+    }
+    if (!published && file.npy && file.type == NULL)
+        file.type = "uint8";
+    if (w->gather && !published) {
+        size_t zero[4] = {0}, count[4] = {0};
+        rc = fetch(r, w, published, &array);
+        count[0] = array.size;
+        if (rc == NAVE_OK)
+            rc = pull_piece(&file, &array, zero, count, 0, array.data, array.size);
+    } else if (published) {
+        rc = nave_client_array_each(r->client, w->name, pull_piece, &file);
+    } else {
+        rc = nave_client_object_each(r->client, w->name,
+                                     w->engine >= 0 ? w->engine : find_engine(r, w->name),
+                                     pull_piece, &file);
+    }
+    if (file.error != 0)
+        return cli_file_error("nave pull", w->file, file.error), CLI_FAILURE;
+    return rc == NAVE_OK ? CLI_OK : remote_failed(r, "pull");
+}
+
+int data_pull(remote *r, int argc, char **argv)
+{
+    wish w;
+    nave_client_array array;
+    outfile out;
+    int published, status, error;
+    if (wish_read(&w, argc, argv) != 0)
+        return CLI_USAGE;
+    published = w.engine < 0 && !w.gather ? is_published(r, w.name) : 0;
+    if (published < 0)
+        return remote_failed(r, "pull");
+    if (w.file == NULL || strcmp(w.file, "-") == 0)
+        return fetch(r, &w, published, &array) == NAVE_OK
+                   ? file_write("pull", NULL, array.data, array.size)
+                   : remote_failed(r, "pull");
+    error = outfile_open(&out, w.file);
+    if (error != 0)
+        return cli_file_error("nave pull", w.file, error), CLI_FAILURE;
+    status = into_file(r, &w, published, &out);
+    if (status != CLI_OK) {
+        outfile_discard(&out);
+        return status;
+    }
+    error = outfile_commit(&out);
+    if (error != 0)
+        cli_file_error("nave pull", w.file, error);
+    return error == 0 ? CLI_OK : CLI_FAILURE;
+}

@@ -1,0 +1,309 @@
+#include "farm.h"
+#include "batch.h"
+#include "cli.h"
+#include "nave_client.h"
+#include "spawn.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#define FARM "nave-farm"
+#define VERB "nave start"
+
+static char *find_farm(const char *who)
+{
+    char *path = spawn_find(FARM, 1);
+    if (path == NULL)
+        cli_error(who, FARM " is not there: it is built where there is MPI");
+    return path;
+}
+
+/* Under mpirun, each rank becomes one of nave-farm's. */
+int topo_run(int argc, char **argv)
+{
+    char *path = find_farm("nave topo");
+    char **words = calloc((size_t)argc + 2, sizeof *words);
+    if (path == NULL || words == NULL) {
+        free(path);
+        free(words);
+        return CLI_FAILURE;
+    }
+    words[0] = path;
+    for (int i = 0; i < argc; i++)
+        words[i + 1] = argv[i];
+    fflush(NULL);
+    execv(path, words);
+    cli_file_error("nave topo", path, errno);
+    return CLI_FAILURE;
+}
+
+/* ------------------------------------------------------------------------------------------- start */
+
+typedef struct options {
+    uint64_t ranks;
+    double wait;
+    const char *system, *time, *connection, *listen, *job;
+    int no_plugins;
+    char file[PATH_MAX];
+} options;
+
+enum { SYSTEM = 256, TIME, LISTEN, JOB, NO_PLUGINS, WAIT };
+
+static void help(void)
+{
+    puts(
+        "usage: nave start [OPTION...]\n"
+        "Start a farm that has no work of its own and waits for what comes through its door (nave "
+        "cc,\n"
+        "nave submit), here or through a batch system; print its connection file.  nave stop ends "
+        "it.\n"
+        "\n"
+        "  -n, --ranks N          MPI processes (one for each core)\n"
+        "  -c, --connection FILE  the connection file (JOB in $XDG_RUNTIME_DIR/nave or "
+        "~/.nave/run)\n"
+        "      --job NAME         what the job is called (farm)\n"
+        "      --listen ADDRESS[:PORT]  where to listen (127.0.0.1; with --system all addresses)\n"
+        "      --no-plugins       no kernels from outside (nave cc)\n"
+        "      --system NAME      sge, slurm or pbs: as a job of that (see nave batch)\n"
+        "  -t, --time TIME        with --system: how long it may run, as [[D-]HH:]MM:SS (1:00:00)\n"
+        "      --wait SECONDS     how long to wait for the farm (60; with --system: not at all)\n"
+        "  -h, --help             this text\n"
+        "  -V, --version          the version");
+}
+
+static int option(options *o, int name, char **argv)
+{
+    switch (name) {
+    case 'n':
+        return cli_number(VERB, "-n", optarg, 1, 1u << 20, &o->ranks);
+    case 'c':
+        return o->connection = optarg, 0;
+    case JOB:
+        return o->job = optarg, 0;
+    case LISTEN:
+        return o->listen = optarg, 0;
+    case NO_PLUGINS:
+        return o->no_plugins = 1, 0;
+    case SYSTEM:
+        return o->system = optarg, 0;
+    case 't':
+        return o->time = optarg, 0;
+    case WAIT:
+        return cli_real(VERB, "--wait", optarg, 0, 1e7, &o->wait);
+    case 'h':
+        return help(), 1;
+    case 'V':
+        return puts(PROGRAM " (Nave) " NAVE_VERSION), 1;
+    default:
+        return cli_refuse(VERB, name, argv);
+    }
+}
+
+/* Without a name of its own it is where clients look.  0, or -1. */
+static int place_file(options *o)
+{
+    const char *name = o->connection != NULL ? o->connection : o->job;
+    const char *folder = nave_connection_folder();
+    int bare = strchr(name, '/') == NULL && strchr(name, '.') == NULL;
+    char here[PATH_MAX] = "";
+    int size;
+    if (bare && folder[0] == '\0')
+        return cli_error(VERB, "neither XDG_RUNTIME_DIR nor HOME is set: name a file (-c)"), -1;
+    if (!bare && name[0] != '/' && getcwd(here, sizeof here - 1) == NULL)
+        return cli_file_error(VERB, ".", errno), -1;
+    size =
+        bare ? snprintf(o->file, sizeof o->file, "%s/%s.json", folder, name)
+             : snprintf(o->file, sizeof o->file, "%s%s%s", here, here[0] != '\0' ? "/" : "", name);
+    if (size < 0 || (size_t)size >= sizeof o->file - 8)
+        return cli_error(VERB, "%.100s...: the name is too long", name), -1;
+    return 0;
+}
+
+/* 0: go on; 1: all is said; -1: wrong. */
+static int options_read(options *o, int argc, char **argv)
+{
+    static const struct option known[] = {{"ranks", required_argument, NULL, 'n'},
+                                          {"connection", required_argument, NULL, 'c'},
+                                          {"job", required_argument, NULL, JOB},
+                                          {"listen", required_argument, NULL, LISTEN},
+                                          {"no-plugins", no_argument, NULL, NO_PLUGINS},
+                                          {"system", required_argument, NULL, SYSTEM},
+                                          {"time", required_argument, NULL, 't'},
+                                          {"wait", required_argument, NULL, WAIT},
+                                          {"help", no_argument, NULL, 'h'},
+                                          {"version", no_argument, NULL, 'V'},
+                                          {NULL, 0, NULL, 0}};
+    *o = (options){.job = "farm", .time = "1:00:00", .wait = -1};
+    o->ranks = (uint64_t)sysconf(_SC_NPROCESSORS_ONLN);
+    opterr = 0;
+    for (int name, said; (name = getopt_long(argc, argv, ":n:c:t:hV", known, NULL)) != -1;)
+        if ((said = option(o, name, argv)) != 0)
+            return said;
+    if (optind < argc)
+        return cli_error(VERB, "%s: nothing is expected here", argv[optind]), -1;
+    return place_file(o);
+}
+
+enum { WORDS = 32 };
+
+/* The words that make the farm: nave-farm hub ... */
+static int farm_words(const options *o, char *farm, const char **words, int n)
+{
+    words[n++] = farm;
+    words[n++] = "hub";
+    words[n++] = "--connection";
+    words[n++] = o->file;
+    words[n++] = "--job";
+    words[n++] = o->job;
+    if (o->listen != NULL || o->system != NULL) {
+        words[n++] = "--listen";
+        words[n++] = o->listen != NULL ? o->listen : "0.0.0.0";
+    }
+    if (o->no_plugins)
+        words[n++] = "--no-plugins";
+    words[n] = NULL;
+    return n;
+}
+
+/* NAVE_MPIRUN may have options. */
+static void become_mpirun(const options *o, char *farm)
+{
+    char ranks[32];
+    const char *words[WORDS] = {"sh", "-c",  "exec ${NAVE_MPIRUN:-mpirun} \"$@\"",
+                                "sh", "-np", ranks};
+    int n = 6;
+    snprintf(ranks, sizeof ranks, "%" PRIu64, o->ranks);
+    if (o->ranks > (uint64_t)sysconf(_SC_NPROCESSORS_ONLN))
+        words[n++] = "--oversubscribe";
+    farm_words(o, farm, words, n);
+    execv("/bin/sh", (char *const *)(uintptr_t)words);
+}
+
+/* The last lines of the log, on one line. */
+static void say_log(const char *log)
+{
+    char text[512] = "";
+    FILE *file = fopen(log, "r");
+    size_t size;
+    if (file == NULL)
+        return;
+    if (fseek(file, -(long)sizeof text + 1, SEEK_END) != 0)
+        rewind(file);
+    size = fread(text, 1, sizeof text - 1, file);
+    fclose(file);
+    text[size] = '\0';
+    fputs(text, stderr);
+}
+
+/* Until the file is there, or the farm has ended. */
+static int wait_for_file(const options *o, pid_t pid, const char *log)
+{
+    double wait = o->wait >= 0 ? o->wait : 60;
+    for (double waited = 0; waited < wait; waited += 0.02) {
+        int status;
+        if (access(o->file, F_OK) == 0)
+            return puts(o->file) < 0 ? CLI_FAILURE : CLI_OK;
+        if (waitpid(pid, &status, WNOHANG) == pid) {
+            say_log(log);
+            return cli_error(VERB, "the farm has ended at once; see %s", log), CLI_FAILURE;
+        }
+        nanosleep(&(struct timespec){.tv_nsec = 20 * 1000 * 1000}, NULL);
+    }
+    return cli_error(VERB, "the farm is not there after %g s; see %s", wait, log), CLI_FAILURE;
+}
+
+/* In a session of its own, so that it outlives the terminal. */
+static void live_on(const options *o, char *farm, int log)
+{
+    int null = open("/dev/null", O_RDONLY);
+    setsid();
+    dup2(null, STDIN_FILENO);
+    dup2(log, STDOUT_FILENO);
+    dup2(log, STDERR_FILENO);
+    become_mpirun(o, farm);
+    _exit(127);
+}
+
+static int start_here(const options *o, char *farm)
+{
+    char log[PATH_MAX + 8];
+    int fd;
+    pid_t pid;
+    snprintf(log, sizeof log, "%s.log", o->file);
+    if (access(o->file, F_OK) == 0) {
+        nave_client *client;
+        int rc = nave_connect(o->file, NULL, &client);
+        nave_disconnect(&client);
+        if (rc == NAVE_OK)
+            return cli_error(VERB, "%s: that farm is running already (nave stop)", o->file),
+                   CLI_FAILURE;
+        unlink(o->file);
+    }
+    fd = open(log, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, S_IRUSR | S_IWUSR);
+    if (fd < 0)
+        return cli_file_error(VERB, log, errno), CLI_FAILURE;
+    fflush(NULL);
+    pid = fork();
+    if (pid == 0)
+        live_on(o, farm, fd);
+    close(fd);
+    if (pid < 0)
+        return cli_error(VERB, "fork: %s", strerror(errno)), CLI_FAILURE;
+    return wait_for_file(o, pid, log);
+}
+
+/* A job script of `nave batch`, submitted. */
+static int start_batch(const options *o, char *farm)
+{
+    char ranks[32];
+    const char *words[WORDS] = {"batch", "--system",     o->system,  "-n",
+                                ranks,   "--time",       o->time,    "--name",
+                                o->job,  "--no-journal", "--submit", "--"};
+    int n = 12, status;
+    snprintf(ranks, sizeof ranks, "%" PRIu64, o->ranks);
+    n = farm_words(o, farm, words, n);
+    optind = 0;
+    status = batch_run(n, (char **)(uintptr_t)words);
+    if (status == CLI_OK)
+        puts(o->file);
+    return status;
+}
+
+/* The folder of connection files is made when it is needed. */
+static void make_folder(const char *file)
+{
+    char folder[PATH_MAX];
+    snprintf(folder, sizeof folder, "%s", file);
+    for (char *slash = strchr(folder + 1, '/'); slash != NULL; slash = strchr(slash + 1, '/')) {
+        *slash = '\0';
+        mkdir(folder, S_IRWXU);
+        *slash = '/';
+    }
+}
+
+int start_run(int argc, char **argv)
+{
+    options o;
+    int said = options_read(&o, argc, argv), status = CLI_FAILURE;
+    char *farm;
+    if (said != 0)
+        return said > 0 ? CLI_OK : CLI_USAGE;
+    farm = find_farm(VERB);
+    if (farm != NULL) {
+        make_folder(o.file);
+        status = o.system != NULL ? start_batch(&o, farm) : start_here(&o, farm);
+    }
+    free(farm);
+    return status;
+}

@@ -1,0 +1,387 @@
+/* look - the verbs that only look: status, engines, kernels, objects, calls, tasks, explain, events. */
+#include "cli.h"
+#include "options.h"
+#include "remote.h"
+
+#include <getopt.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Asks, and prints as JSON where that is wanted.  The answer; NULL: all is done, with *status. */
+static cJSON *ask(remote *r, const char *verb, cJSON *request, int *status)
+{
+    cJSON *answer = remote_ask(r, request, 0);
+    *status = answer != NULL ? CLI_OK : remote_failed(r, verb);
+    if (answer == NULL || !remote_json(r, answer))
+        return answer;
+    cJSON_Delete(answer);
+    return NULL;
+}
+
+static int no_arguments(const char *verb, int argc, char **argv)
+{
+    int name = getopt(argc, argv, ":");
+    if (name != -1)
+        return options_wrong(verb, name, argv);
+    return options_end(verb, argc, argv, optind) != 0 ? CLI_USAGE : CLI_OK;
+}
+
+/* ------------------------------------------------------------------------------------------ status */
+
+static void print_duration(double seconds)
+{
+    long s = (long)seconds;
+    if (s >= 3600)
+        printf("%ld:%02ld:%02ld", s / 3600, s / 60 % 60, s % 60);
+    else
+        printf("%ld:%02ld", s / 60, s % 60);
+}
+
+static void print_value(const cJSON *value)
+{
+    const cJSON *now = cJSON_GetObjectItemCaseSensitive(value, "value");
+    char *text = cJSON_IsString(now) ? NULL : cJSON_PrintUnformatted(now);
+    printf("  %-20s %s", remote_text(value, "name"),
+           text != NULL ? text : cJSON_GetStringValue(now));
+    free(text);
+    if (cJSON_HasObjectItem(value, "min")) {
+        char *low = cJSON_PrintUnformatted(cJSON_GetObjectItemCaseSensitive(value, "min"));
+        char *high = cJSON_PrintUnformatted(cJSON_GetObjectItemCaseSensitive(value, "max"));
+        printf("   (%s, %s to %s)", remote_text(value, "type"), low != NULL ? low : "",
+               high != NULL ? high : "");
+        free(low);
+        free(high);
+    } else {
+        printf("   (%s)", remote_text(value, "type"));
+    }
+    putchar('\n');
+}
+
+static void print_names(const char *title, const cJSON *list)
+{
+    const cJSON *item;
+    const char *separator = "";
+    if (cJSON_GetArraySize(list) == 0)
+        return;
+    printf("%-10s ", title);
+    cJSON_ArrayForEach(item, list)
+    {
+        printf("%s%s", separator, cJSON_IsString(item) ? item->valuestring : "");
+        separator = ", ";
+    }
+    putchar('\n');
+}
+
+static void print_steering(const cJSON *status)
+{
+    const cJSON *item;
+    if (cJSON_GetArraySize(remote_list(status, "steer")) > 0)
+        puts("values (nave set NAME VALUE)");
+    cJSON_ArrayForEach(item, remote_list(status, "steer")) print_value(item);
+    print_names("published", remote_list(status, "published"));
+    print_names("commands", remote_list(status, "commands"));
+    if (remote_number(status, "polls") > 0)
+        printf("%-10s %.0f\n", "polls", remote_number(status, "polls"));
+}
+
+static void print_hello(const cJSON *hello)
+{
+    const char *program = remote_text(hello, "program");
+    printf("%-10s %s%s%s%s\n", "job", remote_text(hello, "job"), program[0] != '\0' ? " (" : "",
+           program, program[0] != '\0' ? ")" : "");
+    printf("%-10s %s, process %.0f, %.0f ranks, Nave %s\n", "hub", remote_text(hello, "host"),
+           remote_number(hello, "pid"), remote_number(hello, "ranks"), remote_text(hello, "nave"));
+}
+
+static void print_status(const cJSON *status)
+{
+    const cJSON *engines = cJSON_GetObjectItemCaseSensitive(status, "engines");
+    const cJSON *tasks = cJSON_GetObjectItemCaseSensitive(status, "tasks");
+    printf("%-10s %s for ", "state", remote_text(status, "state"));
+    print_duration(remote_number(status, "time"));
+    printf(", %.0f clients\n%-10s %.0f: %.0f busy, %.0f idle", remote_number(status, "clients"),
+           "engines", remote_number(engines, "total"), remote_number(engines, "busy"),
+           remote_number(engines, "idle"));
+    if (remote_number(engines, "lost") > 0)
+        printf(", %.0f lost", remote_number(engines, "lost"));
+    printf("\n%-10s %.0f waiting, %.0f running, %.0f succeeded, %.0f failed, %.0f cancelled; "
+           "%.0f calls open\n",
+           "tasks", remote_number(tasks, "waiting"), remote_number(tasks, "running"),
+           remote_number(tasks, "succeeded"), remote_number(tasks, "failed"),
+           remote_number(tasks, "cancelled"), remote_number(status, "calls"));
+    print_steering(status);
+}
+
+/* The line by which somebody elsewhere can make the way by hand. */
+static void print_way(const remote *r)
+{
+    char line[1024];
+    if (nave_client_ssh_line(r->client, line, sizeof line) == NAVE_OK)
+        printf("%-10s %s\n", "from afar", line);
+}
+
+/* Both answers as one object. */
+static void join(cJSON *hello, cJSON *status)
+{
+    cJSON *item = status != NULL ? status->child : NULL;
+    while (item != NULL) {
+        cJSON *next = item->next;
+        if (!cJSON_HasObjectItem(hello, item->string)) {
+            cJSON_DetachItemViaPointer(status, item);
+            cJSON_AddItemToObject(hello, item->string, item);
+        }
+        item = next;
+    }
+}
+
+/* What the porter knows comes even when the program is somewhere else. */
+int look_status(remote *r, int argc, char **argv)
+{
+    int code = no_arguments("status", argc, argv);
+    cJSON *hello = code == CLI_OK ? remote_ask(r, remote_request("hello"), 0) : NULL, *status;
+    if (code != CLI_OK || hello == NULL)
+        return code != CLI_OK ? code : remote_failed(r, "status");
+    if (!r->json) {
+        print_hello(hello);
+        print_way(r);
+        fflush(stdout);
+    }
+    status = remote_ask(r, remote_request("status"), 0);
+    if (status == NULL)
+        code = remote_failed(r, "status");
+    else if (!r->json)
+        print_status(status);
+    if (r->json && status != NULL) {
+        join(hello, status);
+        remote_json(r, hello);
+    }
+    cJSON_Delete(hello);
+    cJSON_Delete(status);
+    return code;
+}
+
+/* --------------------------------------------------------------------------- engines, kernels, ... */
+
+int look_engines(remote *r, int argc, char **argv)
+{
+    int status = no_arguments("engines", argc, argv);
+    cJSON *answer = status == CLI_OK ? ask(r, "engines", remote_request("engines"), &status) : NULL;
+    const cJSON *e;
+    if (answer == NULL)
+        return status;
+    printf("%5s  %-16s %-10s %-6s %10s %12s %12s\n", "rank", "host", "cpus", "state", "tasks",
+           "done", "seconds");
+    cJSON_ArrayForEach(e, remote_list(answer, "engines"))
+        printf("%5.0f  %-16s %-10s %-6s %10.0f %12.0f %12.3f\n", remote_number(e, "rank"),
+               remote_text(e, "host"), remote_text(e, "cpus"), remote_text(e, "state"),
+               remote_number(e, "tasks"), remote_number(e, "done"), remote_number(e, "seconds"));
+    cJSON_Delete(answer);
+    return CLI_OK;
+}
+
+int look_kernels(remote *r, int argc, char **argv)
+{
+    int status = no_arguments("kernels", argc, argv);
+    cJSON *answer = status == CLI_OK ? ask(r, "kernels", remote_request("kernels"), &status) : NULL;
+    const cJSON *k;
+    if (answer == NULL)
+        return status;
+    cJSON_ArrayForEach(k, remote_list(answer, "kernels"))
+        printf("%-20s %4.0f engines  %s\n", remote_text(k, "name"), remote_number(k, "engines"),
+               remote_text(k, "signature"));
+    cJSON_Delete(answer);
+    return CLI_OK;
+}
+
+static void print_object(const cJSON *object)
+{
+    const cJSON *rank;
+    const char *separator = "";
+    printf("%-20s on ", remote_text(object, "name"));
+    cJSON_ArrayForEach(rank, remote_list(object, "engines"))
+    {
+        printf("%s%d", separator, rank->valueint);
+        separator = ",";
+    }
+    putchar('\n');
+}
+
+int look_objects(remote *r, int argc, char **argv)
+{
+    int status = no_arguments("objects", argc, argv);
+    cJSON *answer = status == CLI_OK ? ask(r, "objects", remote_request("objects"), &status) : NULL;
+    const cJSON *o;
+    if (answer == NULL)
+        return status;
+    cJSON_ArrayForEach(o, remote_list(answer, "objects")) print_object(o);
+    cJSON_Delete(answer);
+    answer = remote_ask(r, remote_request("status"), 0);
+    cJSON_ArrayForEach(o, remote_list(answer, "published"))
+        printf("%-20s published\n", cJSON_IsString(o) ? o->valuestring : "");
+    cJSON_Delete(answer);
+    return CLI_OK;
+}
+
+int look_calls(remote *r, int argc, char **argv)
+{
+    int status = no_arguments("calls", argc, argv);
+    cJSON *answer = status == CLI_OK ? ask(r, "calls", remote_request("calls"), &status) : NULL;
+    const cJSON *c;
+    if (answer == NULL)
+        return status;
+    printf("%6s  %-16s %-8s %-9s %9s %9s %9s %9s %9s\n", "call", "kernel", "from", "state", "total",
+           "waiting", "running", "succeeded", "failed");
+    cJSON_ArrayForEach(c, remote_list(answer, "calls"))
+    {
+        printf("%6.0f  %-16s %-8s %-9s %9.0f %9.0f %9.0f %9.0f %9.0f\n", remote_number(c, "call"),
+               remote_text(c, "kernel"), remote_text(c, "from"), remote_text(c, "state"),
+               remote_number(c, "total"), remote_number(c, "waiting"), remote_number(c, "running"),
+               remote_number(c, "succeeded"), remote_number(c, "failed"));
+        if (remote_text(c, "digest")[0] != '\0')
+            printf("        %s\n", remote_text(c, "digest"));
+    }
+    cJSON_Delete(answer);
+    return CLI_OK;
+}
+
+/* ------------------------------------------------------------------------------------------- tasks */
+
+enum { STATES = 5, WAITING = 256 };
+
+static const char *const states[STATES] = {"waiting", "running", "succeeded", "failed",
+                                           "cancelled"};
+
+/* The request that the options and words ask for; NULL: they are wrong. */
+static cJSON *tasks_request(int argc, char **argv)
+{
+    static const struct option known[] = {{"waiting", no_argument, NULL, WAITING},
+                                          {"running", no_argument, NULL, WAITING + 1},
+                                          {"succeeded", no_argument, NULL, WAITING + 2},
+                                          {"failed", no_argument, NULL, WAITING + 3},
+                                          {"cancelled", no_argument, NULL, WAITING + 4},
+                                          {"limit", required_argument, NULL, 'n'},
+                                          {NULL, 0, NULL, 0}};
+    cJSON *request = remote_request("tasks"), *wanted = NULL;
+    uint64_t n = 0, call, index;
+    int good = 1;
+    for (int name; good && (name = getopt_long(argc, argv, ":n:", known, NULL)) != -1;) {
+        if (name == 'n')
+            good = cli_number("nave tasks", "-n", optarg, 1, 10000, &n) == 0;
+        else if (name < WAITING || name >= WAITING + STATES)
+            good = options_wrong("tasks", name, argv) == CLI_OK;
+        else {
+            wanted = wanted != NULL ? wanted : cJSON_AddArrayToObject(request, "states");
+            cJSON_AddItemToArray(wanted, cJSON_CreateString(states[name - WAITING]));
+        }
+    }
+    if (good && n > 0)
+        cJSON_AddNumberToObject(request, "limit", (double)n);
+    if (good && optind < argc) {
+        good = options_task("tasks", argv[optind], &call, &index) == 0;
+        cJSON_AddNumberToObject(request, "call", good ? (double)call : 0);
+    }
+    if (good && options_end("tasks", argc, argv, optind + 1) == 0)
+        return request;
+    cJSON_Delete(request);
+    return NULL;
+}
+
+static void print_task(const cJSON *t)
+{
+    double ran = remote_number(t, "ended") - remote_number(t, "started");
+    printf("%10s  %-16s %-9s", remote_text(t, "task"), remote_text(t, "kernel"),
+           remote_text(t, "state"));
+    if (cJSON_HasObjectItem(t, "engine"))
+        printf(" engine %.0f (%s) %.6g s", remote_number(t, "engine"), remote_text(t, "host"), ran);
+    if (cJSON_HasObjectItem(t, "message"))
+        printf(": %s (code %.0f)", remote_text(t, "message"), remote_number(t, "code"));
+    putchar('\n');
+}
+
+int look_tasks(remote *r, int argc, char **argv)
+{
+    cJSON *request = tasks_request(argc, argv), *answer;
+    const cJSON *t;
+    int status = CLI_USAGE;
+    if (request == NULL)
+        return status;
+    answer = ask(r, "tasks", request, &status);
+    if (answer == NULL)
+        return status;
+    cJSON_ArrayForEach(t, remote_list(answer, "tasks")) print_task(t);
+    cJSON_Delete(answer);
+    return CLI_OK;
+}
+
+int look_explain(remote *r, int argc, char **argv)
+{
+    cJSON *request, *answer;
+    uint64_t call, index;
+    int status = CLI_USAGE, name = getopt(argc, argv, ":");
+    if (name != -1)
+        return options_wrong("explain", name, argv);
+    if (options_need("explain", argc, optind, "a task") != 0 ||
+        options_end("explain", argc, argv, optind + 1) != 0 ||
+        options_task("explain", argv[optind], &call, &index) != 0)
+        return status;
+    request = remote_request("explain");
+    cJSON_AddStringToObject(request, "task", argv[optind]);
+    answer = ask(r, "explain", request, &status);
+    if (answer == NULL)
+        return status;
+    printf("task %s (%s) is %s: %s\n", remote_text(answer, "task"), remote_text(answer, "kernel"),
+           remote_text(answer, "state"), remote_text(answer, "text"));
+    cJSON_Delete(answer);
+    return CLI_OK;
+}
+
+/* ------------------------------------------------------------------------------------------ events */
+
+/* Prints those that are new, the last `most` of them; returns the number of the last. */
+static double print_events(const remote *r, const cJSON *list, int most)
+{
+    int skip = cJSON_GetArraySize(list) - most;
+    double last = 0;
+    const cJSON *e;
+    cJSON_ArrayForEach(e, list)
+    {
+        last = remote_number(e, "number");
+        if (skip-- > 0 || remote_json(r, e))
+            continue;
+        printf("%10.3f  %-9s %s\n", remote_number(e, "time"), remote_text(e, "what"),
+               remote_text(e, "text"));
+    }
+    fflush(stdout);
+    return last;
+}
+
+int look_events(remote *r, int argc, char **argv)
+{
+    uint64_t most = 1024;
+    double after = 0, last;
+    int follow = 0;
+    for (int name; (name = getopt(argc, argv, ":fn:")) != -1;)
+        if (name == 'f')
+            follow = 1;
+        else if (name != 'n')
+            return options_wrong("events", name, argv);
+        else if (cli_number("nave events", "-n", optarg, 1, 1024, &most) != 0)
+            return CLI_USAGE;
+    if (options_end("events", argc, argv, optind) != 0)
+        return CLI_USAGE;
+    for (double seconds = 0;; seconds = 5) {
+        cJSON *request = remote_request("events"), *answer;
+        cJSON_AddNumberToObject(request, "after", after);
+        cJSON_AddNumberToObject(request, "seconds", seconds);
+        answer = remote_ask(r, request, seconds);
+        if (answer == NULL)
+            return remote_failed(r, "events");
+        last = print_events(r, remote_list(answer, "events"), (int)most);
+        after = last > 0 ? last : after;
+        cJSON_Delete(answer);
+        if (!follow)
+            return CLI_OK;
+    }
+}

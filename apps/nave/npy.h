@@ -1,0 +1,30 @@
+/* npy - the head of a NumPy file (.npy), in front of the numbers themselves: written, and read strictly.
+ *
+ * A head that was accepted describes an array in C order in this machine's byte order, whose `size` bytes
+ * begin at `offset`; their end is a number of size_t too.  Whether they are all there is the caller's to
+ * see.
+ */
+#ifndef NAVE_NPY_H
+#define NAVE_NPY_H
+
+#include <stddef.h>
+
+enum { NPY_ROOM = 256, NPY_DIMS = 4 };
+
+struct npy_array {
+    const char *type; /* a static string: "double", "int64", "char", ..., see npy_header() */
+    size_t item;      /* bytes of an element */
+    int dims;         /* 0: a single number */
+    size_t shape[NPY_DIMS];
+    size_t offset, size; /* of the numbers, in bytes */
+};
+
+/* Makes a head of format 1.0.  type: "double", "float", "char" (bytes, S1), "int8" to "int64", "uint8" to
+ * "uint64"; dims is 0 to NPY_DIMS.  Returns its bytes, a multiple of 64; 0: no such type, or dims. */
+size_t npy_header(char out[NPY_ROOM], const char *type, int dims, const size_t *shape);
+
+/* Reads a head of format 1.0 or 2.0 that is the beginning of `data`.  0, or -1 and a line in `why`, cut to
+ * `room` bytes; out is then untouched. */
+int npy_read_header(const void *data, size_t size, struct npy_array *out, char *why, size_t room);
+
+#endif

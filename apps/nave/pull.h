@@ -1,0 +1,26 @@
+/* pull - arrays on their way from the job into files. */
+#ifndef NAVE_PULL_H
+#define NAVE_PULL_H
+
+#include "remote.h"
+
+#include <stdio.h>
+
+/* Writes pieces to where they belong in a file that begins with `header` bytes already written. */
+typedef struct pull_file {
+    FILE *stream;
+    size_t header;
+    int npy;          /* a header is to be made out of the array */
+    const char *type; /* of an object's elements, in the header; NULL: as the array says */
+    int error;        /* errno of the first write that failed */
+} pull_file;
+
+/* As a nave_client_piece; `arg` is a pull_file. */
+int pull_piece(void *arg, const nave_client_array *array, const size_t *start, const size_t *count,
+               size_t offset, const void *data, size_t size);
+
+/* Draws an array of one or two dimensions.  0, or -1 after an error line. */
+int pull_picture(const nave_client_array *array, FILE *out, const char *name, double low,
+                 double high);
+
+#endif

@@ -1,0 +1,40 @@
+/* client - what the files of the client's library share: client.c (connecting, asking), remote.c (calls),
+ * arrays.c (objects and arrays).
+ *
+ * Invariant: one request is under way at a time; an answer that is not to it is one to a request whose
+ * time was over, and is dropped.
+ */
+#ifndef NV_CLIENT_H
+#define NV_CLIENT_H
+
+#include "connfile.h"
+#include "nave_client.h"
+#include "tunnel.h"
+
+#include <cjson/cJSON.h>
+
+struct nave_client {
+    struct nv_connection connection;
+    struct nv_link_out *link;
+    struct nv_tunnel *tunnel;
+    double timeout;
+    double asked;              /* requests so far */
+    struct nv_message message; /* the last answer */
+    cJSON *answer;             /*   read */
+    void *data;                /* handed out, beside the message's */
+    size_t data_size;
+    struct nv_why why; /* leads to `error` */
+    char error[4096];
+};
+
+/* Sends a request (freed) and waits for its answer: client->answer, and its bytes in client->message. */
+int nv_client_do(nave_client *client, cJSON *request, const void *data, size_t size,
+                 double seconds);
+
+/* A new request. */
+cJSON *nv_client_request(const char *verb);
+
+/* A number of the last answer; 0: there is none of that name. */
+uint64_t nv_client_number(const nave_client *client, const char *name);
+
+#endif

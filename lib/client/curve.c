@@ -1,0 +1,536 @@
+/* curve - see curve.h.  SPDX-License-Identifier: BSD-3-Clause
+ *
+ * Design notes.  ZeroMQ asks a socket of its own, at the end of a well-known name in the process (ZAP, RFC
+ * 27), whether a client's key may come in.  That name is the context's, so each server has a ZeroMQ
+ * context to itself; the answer carries the role as the User-Id, which every message of that client
+ * then has.  Who is connected is known from the events of a monitor.
+ */
+#include "curve.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <zmq.h>
+
+#define ZAP "inproc://zeromq.zap.01"
+#define MONITOR "inproc://monitor"
+
+enum {
+    HANDSHAKE_MS = 5000,
+    HEARTBEAT_MS = 5000,
+    SILENCE_MS = 30000, /* of a client that does not even answer heartbeats */
+    LINGER_MS = 1000,   /* for the last answers */
+    MESSAGES = 64       /* that wait on a connection, each way */
+};
+
+static const char *const role_names[NV_ROLES] = {"control", "readonly"};
+
+void nv_message_release(struct nv_message *message)
+{
+    free(message->text);
+    free(message->data);
+    *message = (struct nv_message){0};
+}
+
+bool nv_keys_make(struct nv_keys *keys)
+{
+    return zmq_has("curve") && zmq_curve_keypair(keys->public_key, keys->secret_key) == 0;
+}
+
+static void set_int(void *socket, int option, int value)
+{
+    zmq_setsockopt(socket, option, &value, sizeof value);
+}
+
+static void set_text(void *socket, int option, const char *value)
+{
+    zmq_setsockopt(socket, option, value, strlen(value));
+}
+
+static void close_socket(void *socket)
+{
+    if (socket != NULL)
+        zmq_close(socket);
+}
+
+/* A socket that watches another's connections. */
+static void *monitor(void *context, void *socket, int events)
+{
+    void *pair;
+    if (zmq_socket_monitor(socket, MONITOR, events) != 0)
+        return NULL;
+    pair = zmq_socket(context, ZMQ_PAIR);
+    if (pair != NULL && zmq_connect(pair, MONITOR) == 0)
+        return pair;
+    close_socket(pair);
+    return NULL;
+}
+
+/* The next event: its number and value.  False: there is none. */
+static bool next_event(void *pair, int *event, int *value)
+{
+    unsigned char bytes[64];
+    char place[256];
+    uint16_t number;
+    uint32_t said;
+    if (zmq_recv(pair, bytes, sizeof bytes, ZMQ_DONTWAIT) < 6)
+        return false;
+    zmq_recv(pair, place, sizeof place, ZMQ_DONTWAIT);
+    memcpy(&number, bytes, sizeof number);
+    memcpy(&said, bytes + 2, sizeof said);
+    *event = number;
+    *value = (int)said;
+    return true;
+}
+
+/* The rest of a message that is not wanted. */
+static void skip_rest(void *socket)
+{
+    int more = 1;
+    size_t size = sizeof more;
+    while (zmq_getsockopt(socket, ZMQ_RCVMORE, &more, &size) == 0 && more) {
+        zmq_msg_t part;
+        zmq_msg_init(&part);
+        if (zmq_msg_recv(&part, socket, ZMQ_DONTWAIT) < 0)
+            more = 0;
+        zmq_msg_close(&part);
+        if (!more)
+            return;
+    }
+}
+
+/* A part as memory of its own, with a zero behind it; NULL: out of memory. */
+static char *copy_part(zmq_msg_t *part, size_t *size)
+{
+    char *copy;
+    *size = zmq_msg_size(part);
+    copy = malloc(*size + 1);
+    if (copy == NULL)
+        return NULL;
+    memcpy(copy, zmq_msg_data(part), *size);
+    copy[*size] = '\0';
+    return copy;
+}
+
+/* The next part, if there is one more of the message. */
+static bool next_part(void *socket, zmq_msg_t *last, zmq_msg_t *next)
+{
+    if (!zmq_msg_more(last))
+        return false;
+    zmq_msg_init(next);
+    return zmq_msg_recv(next, socket, ZMQ_DONTWAIT) >= 0;
+}
+
+/* Text and bytes out of `part` and what follows.  False: not of this form, or no memory. */
+static bool take_message(void *socket, zmq_msg_t *part, size_t text_max, struct nv_message *message)
+{
+    zmq_msg_t data;
+    *message = (struct nv_message){0};
+    if (zmq_msg_size(part) <= text_max)
+        message->text = copy_part(part, &message->text_size);
+    if (next_part(socket, part, &data)) {
+        if (zmq_msg_size(&data) <= NV_PIECE_MAX)
+            message->data = copy_part(&data, &message->data_size);
+        if (message->data == NULL || zmq_msg_more(&data)) {
+            free(message->text);
+            message->text = NULL;
+        }
+        zmq_msg_close(&data);
+    }
+    skip_rest(socket);
+    if (message->text == NULL)
+        nv_message_release(message);
+    return message->text != NULL;
+}
+
+/* ---------------------------------------------------------------------------------- the hub's side */
+
+struct nv_server {
+    void *context, *router, *zap, *events;
+    unsigned char allowed[NV_ROLES][32]; /* public keys */
+    int connected[NV_CLIENTS_MAX];       /* descriptors of connections that are let in */
+    atomic_int clients;
+    atomic_size_t owed;
+};
+
+/* The socket, with all that has to be set before it is bound. */
+static bool make_router(struct nv_server *server, const struct nv_server_spec *spec)
+{
+    void *router = server->router = zmq_socket(server->context, ZMQ_ROUTER);
+    if (router == NULL)
+        return false;
+    set_int(router, ZMQ_CURVE_SERVER, 1);
+    set_text(router, ZMQ_CURVE_SECRETKEY, spec->keys.secret_key);
+    set_text(router, ZMQ_ZAP_DOMAIN, "nave");
+    set_int(router, ZMQ_IPV6, strchr(spec->endpoint, '[') != NULL);
+    set_int(router, ZMQ_LINGER, LINGER_MS);
+    set_int(router, ZMQ_HANDSHAKE_IVL, HANDSHAKE_MS);
+    set_int(router, ZMQ_HEARTBEAT_IVL, HEARTBEAT_MS);
+    set_int(router, ZMQ_HEARTBEAT_TIMEOUT, SILENCE_MS);
+    set_int(router, ZMQ_BACKLOG, NV_CLIENTS_MAX);
+    set_int(router, ZMQ_SNDHWM, MESSAGES);
+    set_int(router, ZMQ_RCVHWM, MESSAGES);
+    int64_t most = NV_PIECE_MAX + 1;
+    zmq_setsockopt(router, ZMQ_MAXMSGSIZE, &most, sizeof most);
+    return true;
+}
+
+static bool make_sockets(struct nv_server *server, const struct nv_server_spec *spec)
+{
+    server->zap = zmq_socket(server->context, ZMQ_REP);
+    if (server->zap == NULL || zmq_bind(server->zap, ZAP) != 0 || !make_router(server, spec))
+        return false;
+    set_int(server->zap, ZMQ_LINGER, 0);
+    server->events = monitor(server->context, server->router,
+                             ZMQ_EVENT_HANDSHAKE_SUCCEEDED | ZMQ_EVENT_DISCONNECTED);
+    return server->events != NULL;
+}
+
+int nv_server_open(const struct nv_server_spec *spec, char *url, size_t url_room, struct nv_why why,
+                   struct nv_server **out)
+{
+    struct nv_server *server = calloc(1, sizeof *server);
+    if (server == NULL)
+        return nv_why(why, NAVE_ENOMEM, "no memory for the door");
+    for (int i = 0; i < NV_CLIENTS_MAX; i++)
+        server->connected[i] = -1;
+    server->context = zmq_ctx_new();
+    for (int role = 0; role < NV_ROLES; role++)
+        zmq_z85_decode(server->allowed[role], spec->clients[role]);
+    if (server->context == NULL || !make_sockets(server, spec)) {
+        nv_server_close(server);
+        return nv_why(why, NAVE_EDOOR, "ZeroMQ: %s", zmq_strerror(zmq_errno()));
+    }
+    if (zmq_bind(server->router, spec->endpoint) != 0) {
+        int error = zmq_errno();
+        nv_server_close(server);
+        return nv_why(why, NAVE_EDOOR, "cannot listen on %s: %s", spec->endpoint,
+                      zmq_strerror(error));
+    }
+    zmq_getsockopt(server->router, ZMQ_LAST_ENDPOINT, url, &url_room);
+    *out = server;
+    return NAVE_OK;
+}
+
+void nv_server_close(struct nv_server *server)
+{
+    if (server == NULL)
+        return;
+    close_socket(server->events);
+    close_socket(server->router);
+    close_socket(server->zap);
+    if (server->context != NULL)
+        zmq_ctx_term(server->context);
+    free(server);
+}
+
+int nv_server_clients(const struct nv_server *server)
+{
+    return atomic_load_explicit(&server->clients, memory_order_relaxed);
+}
+
+size_t nv_server_owed(const struct nv_server *server)
+{
+    return atomic_load_explicit(&server->owed, memory_order_relaxed);
+}
+
+/* The role that a key stands for; NV_ROLES: none.  Whoever sends one has proved to own it. */
+static enum nv_role role_of(const struct nv_server *server, const void *key, size_t size)
+{
+    for (int role = 0; size == 32 && role < NV_ROLES; role++)
+        if (memcmp(key, server->allowed[role], 32) == 0)
+            return (enum nv_role)role;
+    return NV_ROLES;
+}
+
+enum { ZAP_PARTS = 7, ZAP_ID = 1, ZAP_MECHANISM = 5, ZAP_KEY = 6 };
+
+/* Who asks to come in, and may. */
+static enum nv_role judge(const struct nv_server *server, zmq_msg_t *parts, int count)
+{
+    if (count != ZAP_PARTS || zmq_msg_size(&parts[ZAP_MECHANISM]) != 5 ||
+        memcmp(zmq_msg_data(&parts[ZAP_MECHANISM]), "CURVE", 5) != 0 ||
+        nv_server_clients(server) >= NV_CLIENTS_MAX)
+        return NV_ROLES;
+    return role_of(server, zmq_msg_data(&parts[ZAP_KEY]), zmq_msg_size(&parts[ZAP_KEY]));
+}
+
+static void send_part(void *socket, const char *text, bool more)
+{
+    zmq_send(socket, text, strlen(text), ZMQ_DONTWAIT | (more ? ZMQ_SNDMORE : 0));
+}
+
+static void answer_handshake(struct nv_server *server, zmq_msg_t *parts, int count)
+{
+    enum nv_role role = judge(server, parts, count);
+    send_part(server->zap, "1.0", true);
+    if (count > ZAP_ID)
+        zmq_send(server->zap, zmq_msg_data(&parts[ZAP_ID]), zmq_msg_size(&parts[ZAP_ID]),
+                 ZMQ_DONTWAIT | ZMQ_SNDMORE);
+    send_part(server->zap, role < NV_ROLES ? "200" : "400", true);
+    send_part(server->zap, role < NV_ROLES ? "" : "not these keys", true);
+    send_part(server->zap, role < NV_ROLES ? role_names[role] : "", true);
+    send_part(server->zap, "", false);
+}
+
+/* One handshake.  False: none asks. */
+static bool serve_handshake(struct nv_server *server)
+{
+    zmq_msg_t parts[ZAP_PARTS];
+    int count = 0, more = 1;
+    while (more && count < ZAP_PARTS) {
+        zmq_msg_init(&parts[count]);
+        if (zmq_msg_recv(&parts[count], server->zap, ZMQ_DONTWAIT) < 0)
+            break;
+        more = zmq_msg_more(&parts[count++]);
+    }
+    if (count > 0) {
+        skip_rest(server->zap);
+        answer_handshake(server, parts, more ? 0 : count);
+    }
+    for (int i = 0; i < count; i++)
+        zmq_msg_close(&parts[i]);
+    return count > 0;
+}
+
+/* A connection came in or went. */
+static void note_event(struct nv_server *server, int event, int fd)
+{
+    int from = event == ZMQ_EVENT_HANDSHAKE_SUCCEEDED ? -1 : fd;
+    for (int i = 0; i < NV_CLIENTS_MAX; i++) {
+        if (server->connected[i] != from)
+            continue;
+        server->connected[i] = from == -1 ? fd : -1;
+        atomic_fetch_add_explicit(&server->clients, from == -1 ? 1 : -1, memory_order_relaxed);
+        return;
+    }
+}
+
+void nv_server_wait(struct nv_server *server, bool wanted, int fd, double seconds)
+{
+    zmq_pollitem_t items[] = {{server->zap, 0, ZMQ_POLLIN, 0},
+                              {server->events, 0, ZMQ_POLLIN, 0},
+                              {NULL, fd, ZMQ_POLLIN, 0},
+                              {server->router, 0, ZMQ_POLLIN, 0}};
+    int event, value;
+    if (zmq_poll(items, wanted ? 4 : 3, seconds < 0 ? -1 : (long)(seconds * 1e3)) <= 0)
+        return;
+    while (serve_handshake(server))
+        ;
+    while (next_event(server->events, &event, &value))
+        note_event(server, event, value);
+}
+
+/* What the handshake said of the sender. */
+static bool role_of_message(zmq_msg_t *part, enum nv_role *role)
+{
+    const char *name = zmq_msg_gets(part, "User-Id");
+    for (int r = 0; name != NULL && r < NV_ROLES; r++)
+        if (strcmp(name, role_names[r]) == 0) {
+            *role = (enum nv_role)r;
+            return true;
+        }
+    return false;
+}
+
+int nv_server_receive(struct nv_server *server, struct nv_peer *from, struct nv_message *message)
+{
+    for (;;) {
+        zmq_msg_t id, part;
+        bool good;
+        zmq_msg_init(&id);
+        if (zmq_msg_recv(&id, server->router, ZMQ_DONTWAIT) < 0) {
+            zmq_msg_close(&id);
+            return 0;
+        }
+        good = zmq_msg_size(&id) <= NV_PEER_MAX && next_part(server->router, &id, &part);
+        if (good) {
+            from->size = (unsigned char)zmq_msg_size(&id);
+            memcpy(from->id, zmq_msg_data(&id), from->size);
+            good = role_of_message(&part, &from->role) &&
+                   take_message(server->router, &part, NV_TEXT_MAX, message);
+            zmq_msg_close(&part);
+        }
+        zmq_msg_close(&id);
+        if (good)
+            return 1;
+        skip_rest(server->router);
+    }
+}
+
+/* What an answer's bytes need to be let go. */
+struct owed {
+    atomic_size_t *total;
+    size_t size;
+};
+
+static void let_go(void *data, void *hint)
+{
+    struct owed *owed = hint;
+    atomic_fetch_sub_explicit(owed->total, owed->size, memory_order_relaxed);
+    free(owed);
+    free(data);
+}
+
+/* Hands memory over to ZeroMQ. */
+static bool wrap(struct nv_server *server, zmq_msg_t *part, void *data, size_t size)
+{
+    struct owed *owed = malloc(sizeof *owed);
+    if (owed == NULL)
+        return false;
+    *owed = (struct owed){&server->owed, size};
+    atomic_fetch_add_explicit(&server->owed, size, memory_order_relaxed);
+    if (zmq_msg_init_data(part, data, size, let_go, owed) == 0)
+        return true;
+    let_go(data, owed);
+    return false;
+}
+
+static bool send_wrapped(struct nv_server *server, void **data, size_t size, bool more)
+{
+    zmq_msg_t part;
+    if (!wrap(server, &part, *data, size))
+        return false;
+    *data = NULL;
+    if (zmq_msg_send(&part, server->router, ZMQ_DONTWAIT | (more ? ZMQ_SNDMORE : 0)) >= 0)
+        return true;
+    zmq_msg_close(&part);
+    return false;
+}
+
+void nv_server_send(struct nv_server *server, const struct nv_peer *to, struct nv_message *message)
+{
+    void *text = message->text;
+    message->text = NULL;
+    if (zmq_send(server->router, to->id, to->size, ZMQ_DONTWAIT | ZMQ_SNDMORE) >= 0 &&
+        send_wrapped(server, &text, message->text_size, message->data != NULL) &&
+        message->data != NULL)
+        send_wrapped(server, &message->data, message->data_size, false);
+    free(text);
+    nv_message_release(message);
+}
+
+/* ------------------------------------------------------------------------------------- a client's */
+
+struct nv_link_out {
+    void *context, *dealer, *events;
+    bool open; /* the handshake is done */
+    int last;  /* the last event of the connection */
+};
+
+int nv_link_open(const char *url, const char *server_key, const struct nv_keys *keys,
+                 struct nv_why why, struct nv_link_out **out)
+{
+    struct nv_link_out *link = calloc(1, sizeof *link);
+    if (link == NULL)
+        return nv_why(why, NAVE_ENOMEM, "no memory for a connection");
+    link->context = zmq_ctx_new();
+    link->dealer = link->context != NULL ? zmq_socket(link->context, ZMQ_DEALER) : NULL;
+    if (link->dealer != NULL) {
+        set_text(link->dealer, ZMQ_CURVE_SERVERKEY, server_key);
+        set_text(link->dealer, ZMQ_CURVE_PUBLICKEY, keys->public_key);
+        set_text(link->dealer, ZMQ_CURVE_SECRETKEY, keys->secret_key);
+        set_int(link->dealer, ZMQ_IPV6, strncmp(url, "tcp://127.", 10) != 0);
+        set_int(link->dealer, ZMQ_LINGER, 0);
+        set_int(link->dealer, ZMQ_HEARTBEAT_IVL, HEARTBEAT_MS);
+        set_int(link->dealer, ZMQ_HEARTBEAT_TIMEOUT, SILENCE_MS);
+        set_int(link->dealer, ZMQ_RECONNECT_IVL_MAX, 1000);
+        link->events = monitor(link->context, link->dealer, ZMQ_EVENT_ALL);
+    }
+    if (link->events == NULL || zmq_connect(link->dealer, url) != 0) {
+        int rc = nv_why(why, NAVE_ECONNECT, "%s: %s", url, zmq_strerror(zmq_errno()));
+        nv_link_close(link);
+        return rc;
+    }
+    *out = link;
+    return NAVE_OK;
+}
+
+void nv_link_close(struct nv_link_out *link)
+{
+    if (link == NULL)
+        return;
+    close_socket(link->events);
+    close_socket(link->dealer);
+    if (link->context != NULL)
+        zmq_ctx_term(link->context);
+    free(link);
+}
+
+int nv_link_send(struct nv_link_out *link, const char *text, const void *data, size_t size,
+                 struct nv_why why)
+{
+    if (zmq_send(link->dealer, text, strlen(text), ZMQ_DONTWAIT | (size > 0 ? ZMQ_SNDMORE : 0)) >=
+            0 &&
+        (size == 0 || zmq_send(link->dealer, data, size, ZMQ_DONTWAIT) >= 0))
+        return NAVE_OK;
+    return nv_why(why, NAVE_ECONNECT, "cannot send: %s", zmq_strerror(zmq_errno()));
+}
+
+/* Whether there is no hope: nobody listens, or whoever does will not have us.  (A connection that was
+ * good is made again by itself, but what was asked over it is lost.) */
+static int look_at_events(struct nv_link_out *link, struct nv_why why)
+{
+    int event, value;
+    while (next_event(link->events, &event, &value)) {
+        bool was_open = link->open;
+        if (event == ZMQ_EVENT_HANDSHAKE_SUCCEEDED)
+            link->open = true;
+        else if (event == ZMQ_EVENT_HANDSHAKE_FAILED_AUTH ||
+                 event == ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL ||
+                 event == ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL)
+            return nv_why(why, NAVE_ECONNECT,
+                          "whoever listens there does not accept these keys: another job, perhaps, "
+                          "or too many clients");
+        else if (event == ZMQ_EVENT_DISCONNECTED) {
+            link->open = false;
+            return nv_why(why, NAVE_ECONNECT,
+                          was_open ? "the job has ended, or closed the connection"
+                                   : "whoever listens there is no Nave");
+        } else if (event == ZMQ_EVENT_CONNECT_RETRIED && !link->open)
+            return nv_why(why, NAVE_ECONNECT, "nobody listens there");
+    }
+    return NAVE_OK;
+}
+
+static double seconds_now(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
+}
+
+/* A message that is there.  1; 0: none; -1: out of memory, or no message of ours. */
+static int take_one(struct nv_link_out *link, struct nv_message *message)
+{
+    zmq_msg_t part;
+    int got = 0;
+    zmq_msg_init(&part);
+    if (zmq_msg_recv(&part, link->dealer, ZMQ_DONTWAIT) >= 0)
+        got = take_message(link->dealer, &part, SIZE_MAX, message) ? 1 : -1;
+    zmq_msg_close(&part);
+    return got;
+}
+
+int nv_link_receive(struct nv_link_out *link, double seconds, struct nv_message *message,
+                    struct nv_why why)
+{
+    double until = seconds_now() + seconds;
+    for (;;) {
+        zmq_pollitem_t items[] = {{link->dealer, 0, ZMQ_POLLIN, 0},
+                                  {link->events, 0, ZMQ_POLLIN, 0}};
+        double left = seconds < 0 ? 3600 : until - seconds_now();
+        int got = take_one(link, message), rc;
+        if (got != 0)
+            return got > 0 ? NAVE_OK : nv_why(why, NAVE_EPROTOCOL, "that is no answer of Nave's");
+        rc = look_at_events(link, why);
+        if (rc != NAVE_OK)
+            return rc;
+        if (left <= 0)
+            return nv_why(why, NAVE_ETIMEDOUT, "no answer within %g s", seconds);
+        if (zmq_poll(items, 2, (long)(left * 1e3) + 1) < 0 && zmq_errno() == EINTR)
+            return nv_why(why, NAVE_ETIMEDOUT, "interrupted");
+    }
+}

@@ -1,0 +1,257 @@
+/* remote - calls, values, and the job as a whole.  SPDX-License-Identifier: BSD-3-Clause */
+#include "client.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define WAIT_SECONDS 5.0 /* that one request waits; then it is asked again */
+
+static cJSON *with_number(const char *verb, const char *name, double number)
+{
+    cJSON *request = nv_client_request(verb);
+    cJSON_AddNumberToObject(request, name, number);
+    return request;
+}
+
+static int simply(nave_client *client, const char *verb)
+{
+    return nv_client_do(client, nv_client_request(verb), NULL, 0, 0);
+}
+
+/* -------------------------------------------------------------------------------------- submitting */
+
+static void add_policy(cJSON *request, const nave_client_policy *policy)
+{
+    cJSON_AddNumberToObject(request, "priority", policy->priority);
+    cJSON_AddNumberToObject(request, "retries", policy->retries);
+    cJSON_AddBoolToObject(request, "guard", policy->guard);
+    cJSON_AddBoolToObject(request, "each", policy->each);
+    cJSON_AddNumberToObject(request, "time_limit", policy->time_limit);
+    cJSON_AddNumberToObject(request, "memory_limit", (double)policy->memory_limit);
+    if (policy->engines != NULL)
+        cJSON_AddItemToObject(request, "engines",
+                              cJSON_CreateIntArray(policy->engines, (int)policy->engine_count));
+}
+
+int nave_client_submit(nave_client *client, const char *kernel, const void *in, size_t in_size,
+                       size_t out_size, size_t n, const nave_client_policy *policy, uint64_t *call)
+{
+    cJSON *request = nv_client_request("submit");
+    int rc;
+    if (in_size > 0 && n > NV_PIECE_MAX / in_size) {
+        cJSON_Delete(request);
+        return nv_why(
+            client->why, NAVE_ESIZE,
+            "%zu inputs of %zu bytes are more than the %d of one submission: submit them in "
+            "parts, or push them as an object",
+            n, in_size, NV_PIECE_MAX);
+    }
+    cJSON_AddStringToObject(request, "kernel", kernel);
+    cJSON_AddNumberToObject(request, "count", (double)n);
+    cJSON_AddNumberToObject(request, "in_size", (double)in_size);
+    cJSON_AddNumberToObject(request, "out_size", (double)out_size);
+    if (policy != NULL)
+        add_policy(request, policy);
+    rc = nv_client_do(client, request, in, in_size * n, 0);
+    if (rc == NAVE_OK)
+        *call = nv_client_number(client, "call");
+    return rc;
+}
+
+/* How long the next request may wait; what is left of `seconds`. */
+static double next_wait(double *seconds)
+{
+    double wait = *seconds < 0 || *seconds > WAIT_SECONDS ? WAIT_SECONDS : *seconds;
+    if (*seconds >= 0)
+        *seconds -= wait;
+    return wait;
+}
+
+static int verdict(nave_client *client)
+{
+    const char *digest =
+        cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(client->answer, "digest"));
+    digest = digest != NULL ? digest : "";
+    if (nv_client_number(client, "failed") > 0)
+        return nv_why(client->why, NAVE_ETASK, "%s", digest);
+    if (nv_client_number(client, "cancelled") > 0)
+        return nv_why(client->why, NAVE_ECANCELED, "%s", digest);
+    return NAVE_OK;
+}
+
+int nave_client_wait(nave_client *client, uint64_t call, double seconds)
+{
+    for (;;) {
+        double wait = next_wait(&seconds);
+        cJSON *request = with_number("wait", "call", (double)call);
+        const char *state;
+        int rc;
+        cJSON_AddNumberToObject(request, "seconds", wait);
+        rc = nv_client_do(client, request, NULL, 0, wait);
+        if (rc != NAVE_OK)
+            return rc;
+        state = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(client->answer, "state"));
+        if (state != NULL && strcmp(state, "complete") == 0)
+            return verdict(client);
+        if (seconds == 0)
+            return nv_why(client->why, NAVE_ETIMEDOUT, "call %" PRIu64 " is not complete", call);
+    }
+}
+
+/* ---------------------------------------------------------------------------------------- results */
+
+static int ask_result(nave_client *client, uint64_t call, size_t index, size_t offset, double wait)
+{
+    cJSON *request = nv_client_request("result");
+    char task[64];
+    snprintf(task, sizeof task, "%" PRIu64 ".%zu", call, index);
+    cJSON_AddStringToObject(request, "task", task);
+    cJSON_AddNumberToObject(request, "seconds", wait);
+    cJSON_AddNumberToObject(request, "offset", (double)offset);
+    return nv_client_do(client, request, NULL, 0, wait);
+}
+
+/* What the last answer says of the task. */
+static int judge(nave_client *client, uint64_t call, size_t index)
+{
+    const char *state =
+        cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(client->answer, "state"));
+    const char *message =
+        cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(client->answer, "message"));
+    const cJSON *code = cJSON_GetObjectItemCaseSensitive(client->answer, "task_code");
+    state = state != NULL ? state : "";
+    if (strcmp(state, "succeeded") == 0)
+        return NAVE_OK;
+    if (strcmp(state, "failed") == 0)
+        return nv_why(client->why, NAVE_ETASK, "task %" PRIu64 ".%zu failed: %s (code %d)", call,
+                      index, message != NULL ? message : "",
+                      cJSON_IsNumber(code) ? code->valueint : 0);
+    if (strcmp(state, "cancelled") == 0)
+        return nv_why(client->why, NAVE_ECANCELED, "task %" PRIu64 ".%zu was cancelled", call,
+                      index);
+    return nv_why(client->why, NAVE_ETIMEDOUT, "task %" PRIu64 ".%zu is %s", call, index, state);
+}
+
+/* A result of more than one piece is put together. */
+static int gather(nave_client *client, uint64_t call, size_t index, size_t size)
+{
+    char *whole = malloc(size + 1);
+    size_t at = 0;
+    int rc = NAVE_OK;
+    if (whole == NULL)
+        return nv_why(client->why, NAVE_ENOMEM, "no memory for a result of %zu bytes", size);
+    while (rc == NAVE_OK && at < size) {
+        size_t some = client->message.data_size;
+        if (some == 0 || some > size - at)
+            rc = nv_why(client->why, NAVE_EPROTOCOL, "a result came in part only");
+        if (rc != NAVE_OK)
+            break;
+        memcpy(whole + at, client->message.data, some);
+        at += some;
+        if (at < size)
+            rc = ask_result(client, call, index, at, 0);
+    }
+    if (rc != NAVE_OK) {
+        free(whole);
+        return rc;
+    }
+    free(client->data);
+    client->data = whole;
+    return NAVE_OK;
+}
+
+int nave_client_result(nave_client *client, uint64_t call, size_t index, double seconds,
+                       const void **data, size_t *size)
+{
+    size_t whole;
+    int rc;
+    do {
+        double wait = next_wait(&seconds);
+        rc = ask_result(client, call, index, 0, wait);
+        if (rc == NAVE_OK)
+            rc = judge(client, call, index);
+    } while (rc == NAVE_ETIMEDOUT && seconds != 0);
+    if (rc != NAVE_OK)
+        return rc;
+    whole = (size_t)nv_client_number(client, "size");
+    if (whole > client->message.data_size)
+        rc = gather(client, call, index, whole);
+    else {
+        free(client->data);
+        client->data = client->message.data;
+        client->message.data = NULL;
+    }
+    if (rc != NAVE_OK)
+        return rc;
+    if (data != NULL)
+        *data = client->data;
+    if (size != NULL)
+        *size = whole;
+    return NAVE_OK;
+}
+
+int nave_client_cancel(nave_client *client, uint64_t call)
+{
+    return nv_client_do(client, with_number("cancel", "call", (double)call), NULL, 0, 0);
+}
+
+int nave_client_forget(nave_client *client, uint64_t call)
+{
+    return nv_client_do(client, with_number("forget", "call", (double)call), NULL, 0, 0);
+}
+
+/* --------------------------------------------------------------------------------------- steering */
+
+int nave_client_set(nave_client *client, const char *name, const char *value)
+{
+    cJSON *request = nv_client_request("set");
+    cJSON_AddStringToObject(request, "name", name);
+    cJSON_AddStringToObject(request, "value", value);
+    return nv_client_do(client, request, NULL, 0, 3600);
+}
+
+int nave_client_command(nave_client *client, const char *name, const char *text, int *code)
+{
+    cJSON *request = nv_client_request("command");
+    const cJSON *result;
+    int rc;
+    cJSON_AddStringToObject(request, "name", name);
+    cJSON_AddStringToObject(request, "text", text);
+    rc = nv_client_do(client, request, NULL, 0, 3600);
+    result = cJSON_GetObjectItemCaseSensitive(client->answer, "result");
+    if (rc == NAVE_OK && code != NULL)
+        *code = cJSON_IsNumber(result) ? result->valueint : 0;
+    return rc;
+}
+
+int nave_client_pause(nave_client *client)
+{
+    return simply(client, "pause");
+}
+
+int nave_client_resume(nave_client *client)
+{
+    return simply(client, "resume");
+}
+
+int nave_client_stop(nave_client *client)
+{
+    return simply(client, "stop");
+}
+
+int nave_client_compile(nave_client *client, const char *file, const char *source,
+                        const char **messages)
+{
+    cJSON *request = nv_client_request("compile");
+    const char *failed, *text;
+    int rc;
+    cJSON_AddStringToObject(request, "file", file);
+    rc = nv_client_do(client, request, source, strlen(source), 600);
+    text = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(client->answer, "messages"));
+    failed = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(client->answer, "failed"));
+    if (messages != NULL)
+        *messages = text != NULL ? text : "";
+    return failed != NULL ? nv_why(client->why, NAVE_ECOMPILE, "%s: %s", file, failed) : rc;
+}

@@ -1,0 +1,37 @@
+/* door - serves clients from outside the job, out of the hub's loop.
+ *
+ * Invariant: each request is answered once, at once or when what it waits for is there; the door takes a
+ * small part of the loop's time, however much is asked.  Nothing that a client does or fails to do holds
+ * up the farm.
+ */
+#ifndef NV_DOOR_H
+#define NV_DOOR_H
+
+#include "context.h"
+
+struct nv_door;
+
+/* What nave_options say of it. */
+struct nv_door_spec {
+    const char *file, *listen, *job, *program;
+    bool plugins;
+};
+
+/* Opens the door and writes the connection files.  NAVE_OK, NAVE_EDOOR, NAVE_ENOMEM. */
+int nv_door_open(nave *ctx, const struct nv_door_spec *spec);
+
+/* Takes the files away, and tells whoever waits that the job has ended.  NULL inside is fine. */
+void nv_door_close(nave *ctx);
+
+/* A part of the hub's turn: `busy` says whether the loop has found other work. */
+void nv_door_turn(struct nv_door *door, bool busy);
+
+/* When there is something to look at though nothing rings, on nv_hub_time(); 0: never. */
+double nv_door_due(const struct nv_door *door);
+
+/* What was asked from outside; all false of NULL.  Busy: tasks or transfers for clients are under way. */
+bool nv_door_paused(const struct nv_door *door);
+bool nv_door_stopping(const struct nv_door *door);
+bool nv_door_busy(const struct nv_door *door);
+
+#endif

@@ -1,0 +1,371 @@
+/* outside - calls that come from outside: submit, wait, result, cancel, forget.
+ * SPDX-License-Identifier: BSD-3-Clause */
+#include "serving.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    BYTES_MOST = 1 << 30, /* of inputs and results of all calls from outside */
+    TASK_BYTES = 64,      /* that a task is counted with besides them */
+    TASKS_MOST = 10000000
+};
+
+/* -------------------------------------------------------------------------------------- submitting */
+
+/* What a client asks to be run. */
+struct order_form {
+    const char *kernel;
+    uint64_t count, in_size, out_size, memory;
+    nave_policy policy;
+    int each;
+    int *engines;
+    size_t engine_count;
+};
+
+static int read_policy(const struct nv_request *request, struct order_form *form, struct nv_why why)
+{
+    nave_policy *policy = &form->policy;
+    int rc = nv_request_integer(request, "priority", &policy->priority, why);
+    if (rc == NAVE_OK)
+        rc = nv_request_integer(request, "retries", &policy->retries, why);
+    if (rc == NAVE_OK)
+        rc = nv_request_truth(request, "guard", &policy->guard, why);
+    if (rc == NAVE_OK)
+        rc = nv_request_real(request, "time_limit", 0, &policy->time_limit, why);
+    if (rc == NAVE_OK)
+        rc = nv_request_natural(request, "memory_limit", SIZE_MAX, &form->memory, why);
+    policy->memory_limit = (size_t)form->memory;
+    return rc;
+}
+
+static int read_form(const struct nv_letter *letter, struct order_form *form, struct nv_why why)
+{
+    const struct nv_request *request = &letter->request;
+    int rc;
+    *form = (struct order_form){.count = 1};
+    rc = nv_request_name(request, "kernel", &form->kernel, why);
+    if (rc == NAVE_OK)
+        rc = nv_request_natural(request, "count", TASKS_MOST, &form->count, why);
+    if (rc == NAVE_OK)
+        rc = nv_request_natural(request, "in_size", SIZE_MAX, &form->in_size, why);
+    if (rc == NAVE_OK)
+        rc = nv_request_natural(request, "out_size", BYTES_MOST, &form->out_size, why);
+    if (rc == NAVE_OK)
+        rc = nv_request_truth(request, "each", &form->each, why);
+    if (rc == NAVE_OK)
+        rc = read_policy(request, form, why);
+    if (rc == NAVE_OK)
+        rc = nv_request_ranks(request, "engines", &form->engines, &form->engine_count, why);
+    if (rc != NAVE_OK)
+        return rc;
+    if (form->each)
+        form->count = 1;
+    if (form->in_size > 0 ? letter->data_size / form->in_size != form->count ||
+                                letter->data_size % form->in_size != 0
+                          : letter->data_size > 0)
+        return nv_why(why, NAVE_ESIZE, "%zu bytes of inputs, but %llu tasks of %llu bytes each",
+                      letter->data_size, (unsigned long long)form->count,
+                      (unsigned long long)form->in_size);
+    return NAVE_OK;
+}
+
+static int make_view(struct nv_door *door, const struct order_form *form, nave_view **view)
+{
+    nave *ctx = door->hub->ctx;
+    nave_policy policy = form->policy;
+    int rc;
+    if (form->each) {
+        rc = nave_direct(ctx, form->engines, form->engine_count, view);
+    } else {
+        policy.engines = form->engines;
+        policy.engine_count = form->engine_count;
+        rc = nave_balanced(ctx, &policy, view);
+    }
+    if (rc == NAVE_OK)
+        (*view)->outside = true;
+    return rc;
+}
+
+/* The letter's bytes become the call's inputs. */
+static int begin(struct nv_door *door, struct nv_letter *letter, const struct order_form *form,
+                 nave_future **future)
+{
+    struct nv_future_spec spec = {.kernel = form->kernel, .count = form->count};
+    int rc = make_view(door, form, &spec.view);
+    if (rc != NAVE_OK)
+        return rc;
+    spec.input = (struct nv_input){.kind = form->each ? NV_IN_SHARED : NV_IN_ARRAY,
+                                   .base = letter->data,
+                                   .size = (size_t)form->in_size,
+                                   .owned = letter->data};
+    letter->data = NULL;
+    spec.output = (struct nv_output){.kind = NV_OUT_KEEP, .size = (size_t)form->out_size};
+    if (form->each)
+        spec.count = spec.view->count;
+    rc = nv_future_begin(&spec, future);
+    nave_view_free(spec.view);
+    return rc;
+}
+
+/* Whether there is room for what the call will leave; its bytes. */
+static int weigh(const struct nv_door *door, const struct nv_letter *letter,
+                 const struct order_form *form, uint64_t *bytes)
+{
+    uint64_t tasks = form->each ? door->hub->engines->count : form->count;
+    *bytes = letter->data_size + tasks * (form->out_size + TASK_BYTES);
+    if (form->out_size <= BYTES_MOST / (tasks + 1) && door->outside_bytes + *bytes <= BYTES_MOST)
+        return NAVE_OK;
+    return nv_why(door->why, NAVE_ENOMEM,
+                  "calls from outside hold %llu bytes, %d at most: let finished ones be forgotten "
+                  "(nave forget)",
+                  (unsigned long long)door->outside_bytes, BYTES_MOST);
+}
+
+static int start(struct nv_door *door, struct nv_letter *letter, const struct order_form *form,
+                 struct nv_answer *answer)
+{
+    struct nv_outside *call;
+    uint64_t bytes;
+    int rc = weigh(door, letter, form, &bytes);
+    if (rc != NAVE_OK)
+        return rc;
+    call = calloc(1, sizeof *call);
+    if (call == NULL)
+        return nv_why(door->why, NAVE_ENOMEM, "no memory for a call");
+    rc = begin(door, letter, form, &call->future);
+    if (rc != NAVE_OK) {
+        free(call);
+        return rc;
+    }
+    call->bytes = bytes;
+    call->next = door->outside;
+    door->outside = call;
+    door->outside_bytes += bytes;
+    door->untold++;
+    nv_door_event(door, "submit", "call %llu: %llu tasks of '%s'",
+                  (unsigned long long)call->future->number, (unsigned long long)call->future->count,
+                  form->kernel);
+    cJSON_AddNumberToObject(answer->object, "call", (double)call->future->number);
+    return NAVE_OK;
+}
+
+int nv_serve_submit(struct nv_door *door, struct nv_letter *letter, struct nv_answer *answer)
+{
+    struct order_form form;
+    int rc = read_form(letter, &form, door->why);
+    if (rc == NAVE_OK)
+        rc = start(door, letter, &form, answer);
+    free(form.engines);
+    return rc;
+}
+
+/* ------------------------------------------------------------------------------------ what becomes */
+
+bool nv_outside_has(const struct nv_door *door, const nave_future *future)
+{
+    const struct nv_outside *call = door->outside;
+    while (call != NULL && call->future != future)
+        call = call->next;
+    return call != NULL;
+}
+
+void nv_outside_look(struct nv_door *door)
+{
+    for (struct nv_outside *call = door->outside; call != NULL && door->untold > 0;
+         call = call->next) {
+        const struct nv_ledger *ledger = &call->future->ledger;
+        if (call->told || !call->future->complete)
+            continue;
+        call->told = true;
+        door->untold--;
+        nv_door_event(door, "complete", "call %llu: %llu succeeded, %llu failed, %llu cancelled",
+                      (unsigned long long)call->future->number,
+                      (unsigned long long)ledger->succeeded, (unsigned long long)ledger->failed,
+                      (unsigned long long)ledger->cancelled);
+    }
+}
+
+void nv_outside_release(struct nv_door *door)
+{
+    while (door->outside != NULL) {
+        struct nv_outside *call = door->outside;
+        door->outside = call->next;
+        free(call); /* its future goes with the farm */
+    }
+}
+
+static int look_for_call(struct nv_door *door, struct nv_later *later, struct nv_answer *answer)
+{
+    nave_future *future = nv_door_call(door, later->call);
+    if (future == NULL)
+        return NAVE_EINVAL;
+    if (!future->complete && !nv_later_over(door, later))
+        return NV_LATER;
+    nv_show_call(door, future, answer->object);
+    return NAVE_OK;
+}
+
+int nv_serve_wait(struct nv_door *door, struct nv_letter *letter, struct nv_answer *answer)
+{
+    uint64_t number = 0;
+    double seconds = 0;
+    nave_future *future;
+    struct nv_later *later;
+    int rc = nv_request_natural(&letter->request, "call", UINT64_MAX, &number, door->why);
+    if (rc == NAVE_OK)
+        rc = nv_request_real(&letter->request, "seconds", 0, &seconds, door->why);
+    if (rc != NAVE_OK)
+        return rc;
+    future = nv_door_call(door, number);
+    if (future == NULL)
+        return NAVE_EINVAL;
+    if (future->complete || seconds == 0) {
+        nv_show_call(door, future, answer->object);
+        return NAVE_OK;
+    }
+    later = nv_door_later(door, letter, seconds, look_for_call);
+    if (later == NULL)
+        return NAVE_ENOMEM;
+    later->call = number;
+    return NV_LATER;
+}
+
+/* --------------------------------------------------------------------------------------- results */
+
+/* The bytes of a result, of a piece of it. */
+static int give_piece(struct nv_door *door, const struct nv_letter *letter,
+                      const nave_record *record, struct nv_answer *answer)
+{
+    uint64_t offset = 0, limit = NV_PIECE_MAX;
+    int rc = nv_request_natural(&letter->request, "offset", UINT64_MAX, &offset, door->why);
+    if (rc == NAVE_OK)
+        rc = nv_request_natural(&letter->request, "limit", NV_PIECE_MAX, &limit, door->why);
+    if (rc != NAVE_OK)
+        return rc;
+    cJSON_AddNumberToObject(answer->object, "size", (double)record->size);
+    if (record->data == NULL || offset >= record->size)
+        return NAVE_OK;
+    answer->size = record->size - offset < limit ? record->size - (size_t)offset : (size_t)limit;
+    answer->data = malloc(answer->size + 1);
+    if (answer->data == NULL)
+        return nv_why(door->why, NAVE_ENOMEM, "no memory for a result");
+    memcpy(answer->data, (const char *)record->data + offset, answer->size);
+    return NAVE_OK;
+}
+
+/* Results that lie in the program's own array. */
+static void find_in_array(const nave_future *future, nave_record *record)
+{
+    if (record->state != NAVE_SUCCEEDED || record->data != NULL ||
+        future->output.kind != NV_OUT_ARRAY || future->output.base == NULL)
+        return;
+    record->size = future->output.size;
+    record->data = future->output.base + record->index * future->output.size;
+}
+
+static int give_result(struct nv_door *door, const struct nv_letter *letter, nave_future *future,
+                       uint64_t index, struct nv_answer *answer)
+{
+    static const char *const states[] = {"waiting", "running", "succeeded", "failed", "cancelled"};
+    nave_record record;
+    size_t output_size;
+    const char *output = nv_kept_get(&future->outputs, index, &output_size);
+    if (nv_ledger_was_read(&future->ledger, index))
+        return nv_why(door->why, NAVE_EINVAL, "the program has read that result, and it is gone");
+    nv_ledger_record(&future->ledger, index, &record);
+    find_in_array(future, &record);
+    cJSON_AddStringToObject(answer->object, "state", states[record.state]);
+    cJSON_AddStringToObject(answer->object, "kernel",
+                            door->hub->ctx->kernels.names[future->kernel]);
+    if (record.state == NAVE_FAILED) {
+        cJSON_AddNumberToObject(answer->object, "task_code", record.code);
+        cJSON_AddStringToObject(answer->object, "message", record.message);
+        cJSON_AddNumberToObject(answer->object, "engine", record.engine);
+    }
+    if (output != NULL)
+        cJSON_AddStringToObject(answer->object, "output", output);
+    return give_piece(door, letter, &record, answer);
+}
+
+static int look_for_result(struct nv_door *door, struct nv_later *later, struct nv_answer *answer)
+{
+    nave_future *future = nv_door_call(door, later->call);
+    if (future == NULL)
+        return NAVE_EINVAL;
+    if (nv_ledger_state(&future->ledger, later->index) <= NAVE_RUNNING && !future->complete &&
+        !nv_later_over(door, later))
+        return NV_LATER;
+    return give_result(door, later->letter, future, later->index, answer);
+}
+
+int nv_serve_result(struct nv_door *door, struct nv_letter *letter, struct nv_answer *answer)
+{
+    uint64_t call, index;
+    double seconds = 0;
+    nave_future *future;
+    struct nv_later *later;
+    int rc = nv_request_task(&letter->request, &call, &index, door->why);
+    if (rc == NAVE_OK)
+        rc = nv_request_real(&letter->request, "seconds", 0, &seconds, door->why);
+    if (rc != NAVE_OK)
+        return rc;
+    future = nv_door_call(door, call);
+    if (future == NULL)
+        return NAVE_EINVAL;
+    if (index >= future->count || future->fold != NULL)
+        return nv_why(door->why, NAVE_EINVAL,
+                      future->fold != NULL ? "call %llu is a reduction; its tasks have no results"
+                                           : "call %llu has no such task",
+                      (unsigned long long)call);
+    if (nv_ledger_state(&future->ledger, index) > NAVE_RUNNING || seconds == 0)
+        return give_result(door, letter, future, index, answer);
+    later = nv_door_later(door, letter, seconds, look_for_result);
+    if (later == NULL)
+        return NAVE_ENOMEM;
+    later->call = call;
+    later->index = index;
+    return NV_LATER;
+}
+
+/* --------------------------------------------------------------------------------- cancel, forget */
+
+int nv_serve_cancel(struct nv_door *door, struct nv_letter *letter, struct nv_answer *answer)
+{
+    uint64_t number = 0;
+    nave_future *future;
+    int rc = nv_request_natural(&letter->request, "call", UINT64_MAX, &number, door->why);
+    (void)answer;
+    if (rc != NAVE_OK)
+        return rc;
+    future = nv_door_call(door, number);
+    if (future == NULL)
+        return NAVE_EINVAL;
+    nv_door_event(door, "cancel", "call %llu", (unsigned long long)number);
+    return nave_cancel(future);
+}
+
+int nv_serve_forget(struct nv_door *door, struct nv_letter *letter, struct nv_answer *answer)
+{
+    uint64_t number = 0;
+    struct nv_outside **link = &door->outside, *call;
+    int rc = nv_request_natural(&letter->request, "call", UINT64_MAX, &number, door->why);
+    (void)answer;
+    if (rc != NAVE_OK)
+        return rc;
+    while (*link != NULL && (*link)->future->number != number)
+        link = &(*link)->next;
+    call = *link;
+    if (call == NULL)
+        return nv_why(door->why, NAVE_EINVAL, "call %llu did not come from outside, or is gone",
+                      (unsigned long long)number);
+    if (!call->future->complete)
+        return nv_why(door->why, NAVE_ESTATE, "call %llu is not complete; cancel it first",
+                      (unsigned long long)number);
+    nave_future_free(call->future);
+    *link = call->next;
+    door->outside_bytes -= call->bytes;
+    door->untold -= !call->told;
+    free(call);
+    return NAVE_OK;
+}

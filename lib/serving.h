@@ -1,0 +1,131 @@
+/* serving - what the parts of the door share: door.c (letters in, answers out), and those that serve
+ * requests: show.c, outside.c, carry.c, direct.c, build.c.
+ *
+ * Invariant: a function that serves a request either fills the answer, or returns a negative code with a
+ * reason in door->why or the context's error, or gives the letter to nv_door_later() and returns
+ * NV_LATER; then its `look` does one of these.
+ */
+#ifndef NV_SERVING_H
+#define NV_SERVING_H
+
+#include "door.h"
+#include "future.h"
+#include "hub.h"
+#include "porter.h"
+#include "steer.h"
+
+enum { NV_LATER = 1, NV_EVENTS = 1024, NV_WAITING_MAX = 1024 };
+
+struct nv_answer {
+    cJSON *object;
+    void *data; /* from malloc, or NULL */
+    size_t size;
+};
+
+/* A letter that waits for something. */
+struct nv_later {
+    struct nv_later *next;
+    struct nv_letter *letter;
+    int (*look)(struct nv_door *door, struct nv_later *later, struct nv_answer *answer);
+    double until;           /* on nv_hub_time(); 0: without end */
+    nave_future *future;    /* of the door's own, freed with this */
+    struct nv_order *order; /* likewise */
+    uint64_t call, index;   /* what it waits for */
+    struct nv_build *build;
+};
+
+struct nv_event {
+    uint64_t number;
+    double time;
+    char what[16];
+    char text[256];
+};
+
+/* A call that came from outside. */
+struct nv_outside {
+    struct nv_outside *next;
+    nave_future *future;
+    uint64_t bytes; /* that it is counted with */
+    bool told;      /* that it is complete */
+};
+
+struct nv_snapshot_made {
+    uint64_t number; /* 0: the place is free */
+    struct nv_order *order;
+    double since;
+};
+
+enum { NV_SNAPSHOTS = 8 };
+
+struct nv_door {
+    struct nv_hub *hub;
+    struct nv_porter *porter;
+    char file[4096], readonly[4096];
+    struct nv_why why; /* leads to `reason` */
+    char reason[4096];
+    struct nv_later *later, *fresh; /* fresh: added during a round of looks */
+    size_t later_count;
+    double look_next, rest_until;
+    bool paused, stopping, plugins;
+    struct nv_event *events; /* a ring of NV_EVENTS */
+    uint64_t event_count;
+    struct nv_outside *outside;
+    uint64_t outside_bytes;
+    size_t untold; /* of those, that are not known to be complete */
+    uint64_t uploads, snapshots, builds;
+    struct nv_snapshot_made made[NV_SNAPSHOTS];
+    size_t held;      /* snapshots that are there */
+    nave_log_fn *log; /* the program's */
+    void *log_arg;
+};
+
+typedef int nv_serve_fn(struct nv_door *door, struct nv_letter *letter, struct nv_answer *answer);
+
+/* By verb; show.c: looking; outside.c: calls; carry.c: objects and snapshots; direct.c: steering;
+ * build.c: plug-ins. */
+#define NV_SERVE(name, changes) nv_serve_fn nv_serve_##name;
+NV_VERBS(NV_SERVE)
+#undef NV_SERVE
+
+/* Lets a letter wait, for `seconds` (negative: without end).  NULL: no room, the reason is left. */
+struct nv_later *nv_door_later(struct nv_door *door, struct nv_letter *letter, double seconds,
+                               int (*look)(struct nv_door *, struct nv_later *,
+                                           struct nv_answer *));
+
+/* Its time is over. */
+bool nv_later_over(const struct nv_door *door, const struct nv_later *later);
+
+/* Something happened that clients may want to hear of. */
+void nv_door_event(struct nv_door *door, const char *what, const char *format, ...)
+    NAVE_PRINTF(3, 4);
+
+/* The call of that number, of a user's kernel; NULL: there is none (any more), and the reason is left. */
+nave_future *nv_door_call(struct nv_door *door, uint64_t number);
+
+/* Starts one of the library's own kernels on one engine, with an input (from malloc, taken over). */
+int nv_door_start(struct nv_door *door, int engine, enum nv_own_kernel kernel, const char *name,
+                  void *input, size_t size, nave_future **future);
+
+/* The same on several engines, with one input for all; `engines` NULL: on all. */
+int nv_door_start_on(struct nv_door *door, const int *engines, size_t count,
+                     enum nv_own_kernel kernel, const char *name, void *input, size_t size,
+                     nave_future **future);
+
+/* What has become of such a call that is complete: NAVE_OK, or its first failure's code and words. */
+int nv_door_outcome(struct nv_door *door, const nave_future *future);
+
+/* show.c, for others: a call as clients see it. */
+void nv_show_call(const struct nv_door *door, const nave_future *future, cJSON *object);
+
+/* outside.c: calls that have finished since the last look become events.  At the end all are let go. */
+void nv_outside_look(struct nv_door *door);
+void nv_outside_release(struct nv_door *door);
+bool nv_outside_has(const struct nv_door *door, const nave_future *future);
+
+/* carry.c: snapshots that nobody fetches are released. */
+void nv_snapshots_look(struct nv_door *door);
+
+/* build.c. */
+void nv_build_free(struct nv_build *build);
+
+#endif

@@ -1,0 +1,482 @@
+/* show - what clients see of the farm.  SPDX-License-Identifier: BSD-3-Clause */
+#include "serving.h"
+#include "place.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { TASKS_SHOWN = 1000, TASKS_MOST = 10000 };
+
+static const char *const states[] = {"waiting", "running", "succeeded", "failed", "cancelled"};
+
+enum { STATES = sizeof states / sizeof *states };
+
+static void add_number(cJSON *object, const char *name, uint64_t n)
+{
+    cJSON_AddNumberToObject(object, name, (double)n);
+}
+
+static bool is_lost(const struct nv_hub *hub, int rank)
+{
+    return hub->lost != NULL && nv_set_has(hub->lost, (size_t)rank);
+}
+
+/* ------------------------------------------------------------------------------------------ status */
+
+static uint64_t waiting(const nave_counts *counts)
+{
+    return counts->total - counts->running - counts->succeeded - counts->failed - counts->cancelled;
+}
+
+static void add_counts(cJSON *object, const nave_counts *counts)
+{
+    add_number(object, "waiting", waiting(counts));
+    add_number(object, "running", counts->running);
+    add_number(object, "succeeded", counts->succeeded);
+    add_number(object, "failed", counts->failed);
+    add_number(object, "cancelled", counts->cancelled);
+}
+
+/* Of all calls there are and were; returns how many are open. */
+static uint64_t count_all(const struct nv_hub *hub, nave_counts *all)
+{
+    uint64_t open = 0;
+    *all = (nave_counts){.succeeded = (size_t)hub->past.succeeded,
+                         .failed = (size_t)hub->past.failed,
+                         .cancelled = (size_t)hub->past.cancelled};
+    all->total = all->succeeded + all->failed + all->cancelled;
+    for (const nave_future *future = hub->futures; future != NULL; future = future->next) {
+        nave_counts counts;
+        if (!nv_future_counts(future))
+            continue;
+        nave_count(future, &counts);
+        all->total += counts.total;
+        all->running += counts.running;
+        all->succeeded += counts.succeeded;
+        all->failed += counts.failed;
+        all->cancelled += counts.cancelled;
+        open += !counts.complete;
+    }
+    return open;
+}
+
+static void add_engines(const struct nv_hub *hub, cJSON *object)
+{
+    cJSON *engines = cJSON_AddObjectToObject(object, "engines");
+    uint64_t busy = 0;
+    for (size_t r = 0; r < hub->engines->limit; r++)
+        busy += nv_set_has(hub->engines, r) && nv_sched_load(hub->sched, (int)r) > 0;
+    add_number(engines, "total", hub->engines->count);
+    add_number(engines, "busy", busy);
+    add_number(engines, "idle", hub->engines->count - busy);
+    add_number(engines, "lost", hub->lost != NULL ? hub->lost->count : 0);
+}
+
+static const char *state_of(const struct nv_door *door)
+{
+    return door->stopping || door->hub->drained ? "stopping" : door->paused ? "paused" : "running";
+}
+
+int nv_serve_status(struct nv_door *door, struct nv_letter *letter, struct nv_answer *answer)
+{
+    struct nv_hub *hub = door->hub;
+    nave_counts all;
+    uint64_t open = count_all(hub, &all);
+    (void)letter;
+    cJSON_AddNumberToObject(answer->object, "time", nv_hub_time(hub));
+    cJSON_AddStringToObject(answer->object, "state", state_of(door));
+    add_engines(hub, answer->object);
+    add_counts(cJSON_AddObjectToObject(answer->object, "tasks"), &all);
+    add_number(answer->object, "calls", open);
+    add_number(answer->object, "clients", (uint64_t)nv_porter_clients(door->porter));
+    nv_steer_describe(hub->ctx->steer, answer->object);
+    return NAVE_OK;
+}
+
+/* ----------------------------------------------------------------------------------------- engines */
+
+static cJSON *show_engine(const struct nv_hub *hub, int rank)
+{
+    const nave_place *place = &nv_places_list(hub->ctx->places)[rank];
+    cJSON *object = cJSON_CreateObject();
+    uint64_t load = nv_sched_load(hub->sched, rank), done;
+    double seconds;
+    nv_sched_worked(hub->sched, rank, &done, &seconds);
+    if (hub->ctx->leaders != NULL && hub->ctx->leaders[rank] == rank) {
+        uint64_t group;
+        double group_seconds;
+        nv_sched_worked(hub->sched, hub->ctx->size + rank, &group, &group_seconds);
+        load += nv_sched_load(hub->sched, hub->ctx->size + rank);
+        done += group;
+        seconds += group_seconds;
+    }
+    add_number(object, "rank", (uint64_t)rank);
+    cJSON_AddStringToObject(object, "host", place->host);
+    add_number(object, "node", (uint64_t)place->node);
+    cJSON_AddStringToObject(object, "cpus", place->cpus);
+    add_number(object, "cores", (uint64_t)place->cores);
+    add_number(object, "pid", (uint64_t)place->pid);
+    cJSON_AddStringToObject(object, "state",
+                            is_lost(hub, rank) ? "lost"
+                            : load > 0         ? "busy"
+                                               : "idle");
+    add_number(object, "tasks", load);
+    add_number(object, "done", done);
+    cJSON_AddNumberToObject(object, "seconds", seconds);
+    return object;
+}
+
+int nv_serve_engines(struct nv_door *door, struct nv_letter *letter, struct nv_answer *answer)
+{
+    const struct nv_hub *hub = door->hub;
+    cJSON *list = cJSON_AddArrayToObject(answer->object, "engines");
+    (void)letter;
+    for (int rank = !hub->ctx->hub_works; rank < hub->ctx->size; rank++)
+        cJSON_AddItemToArray(list, show_engine(hub, rank));
+    return NAVE_OK;
+}
+
+/* ------------------------------------------------------------------------------- kernels, objects */
+
+int nv_serve_kernels(struct nv_door *door, struct nv_letter *letter, struct nv_answer *answer)
+{
+    const struct nv_kernels *kernels = &door->hub->ctx->kernels;
+    cJSON *list = cJSON_AddArrayToObject(answer->object, "kernels");
+    (void)letter;
+    for (size_t i = NV_KERNEL_OWN; i < kernels->count; i++) {
+        cJSON *object = cJSON_CreateObject();
+        cJSON_AddStringToObject(object, "name", kernels->names[i]);
+        if (kernels->signatures[i] != NULL)
+            cJSON_AddStringToObject(object, "signature", kernels->signatures[i]);
+        else
+            cJSON_AddNullToObject(object, "signature");
+        add_number(object, "engines", kernels->engines[i]->count);
+        cJSON_AddItemToArray(list, object);
+    }
+    return NAVE_OK;
+}
+
+static void show_object(void *arg, const char *name, const struct nv_set *engines)
+{
+    cJSON *list = arg, *object, *ranks;
+    if (engines->count == 0 || name[0] == '\001')
+        return;
+    object = cJSON_CreateObject();
+    cJSON_AddStringToObject(object, "name", name);
+    ranks = cJSON_AddArrayToObject(object, "engines");
+    for (size_t r = 0; r < engines->limit; r++)
+        if (nv_set_has(engines, r))
+            cJSON_AddItemToArray(ranks, cJSON_CreateNumber((double)r));
+    cJSON_AddItemToArray(list, object);
+}
+
+int nv_serve_objects(struct nv_door *door, struct nv_letter *letter, struct nv_answer *answer)
+{
+    (void)letter;
+    nv_holders_each(&door->hub->holders, show_object,
+                    cJSON_AddArrayToObject(answer->object, "objects"));
+    return NAVE_OK;
+}
+
+/* ------------------------------------------------------------------------------------------- calls */
+
+void nv_show_call(const struct nv_door *door, const nave_future *future, cJSON *object)
+{
+    nave_counts counts;
+    nave_count(future, &counts);
+    add_number(object, "call", future->number);
+    cJSON_AddStringToObject(object, "kernel", door->hub->ctx->kernels.names[future->kernel]);
+    cJSON_AddStringToObject(object, "from", nv_outside_has(door, future) ? "client" : "program");
+    cJSON_AddStringToObject(object, "view", future->view->direct ? "direct" : "balanced");
+    cJSON_AddNumberToObject(object, "priority", future->view->policy.priority);
+    cJSON_AddStringToObject(object, "state", counts.complete ? "complete" : "open");
+    add_number(object, "total", counts.total);
+    add_counts(object, &counts);
+    cJSON_AddNumberToObject(object, "submitted", future->submitted);
+    cJSON_AddStringToObject(object, "digest", nave_digest((nave_future *)(uintptr_t)future));
+}
+
+/* The latest first; of a flood of single tasks as many as anybody will read. */
+int nv_serve_calls(struct nv_door *door, struct nv_letter *letter, struct nv_answer *answer)
+{
+    cJSON *list = cJSON_AddArrayToObject(answer->object, "calls");
+    uint64_t limit = TASKS_SHOWN, n = 0;
+    int rc = nv_request_natural(&letter->request, "limit", TASKS_MOST, &limit, door->why);
+    if (rc != NAVE_OK)
+        return rc;
+    for (nave_future *future = door->hub->futures; future != NULL && n < limit;
+         future = future->next) {
+        cJSON *object;
+        if (!nv_future_counts(future))
+            continue;
+        object = cJSON_CreateObject();
+        nv_show_call(door, future, object);
+        cJSON_AddItemToArray(list, object);
+        n++;
+    }
+    return NAVE_OK;
+}
+
+/* ------------------------------------------------------------------------------------------- tasks */
+
+/* What is wanted of a list of tasks. */
+struct wanted {
+    bool states[STATES];
+    uint64_t call, from, limit; /* call 0: all */
+};
+
+static int read_states(const struct nv_request *request, struct wanted *wanted, struct nv_why why)
+{
+    const cJSON *list = cJSON_GetObjectItemCaseSensitive(request->body, "states"), *item;
+    if (list == NULL) {
+        memset(wanted->states, true, sizeof wanted->states);
+        return NAVE_OK;
+    }
+    if (!cJSON_IsArray(list))
+        return nv_why(why, NAVE_EINVAL, "\"states\" has to be a list of states");
+    cJSON_ArrayForEach(item, list)
+    {
+        int s = 0;
+        while (s < STATES && (!cJSON_IsString(item) || strcmp(item->valuestring, states[s]) != 0))
+            s++;
+        if (s == STATES)
+            return nv_why(why, NAVE_EINVAL,
+                          "states are waiting, running, succeeded, failed, cancelled");
+        wanted->states[s] = true;
+    }
+    return NAVE_OK;
+}
+
+static int read_wanted(const struct nv_request *request, struct wanted *wanted, struct nv_why why)
+{
+    int rc;
+    *wanted = (struct wanted){.limit = TASKS_SHOWN};
+    rc = read_states(request, wanted, why);
+    if (rc == NAVE_OK)
+        rc = nv_request_natural(request, "call", UINT64_MAX, &wanted->call, why);
+    if (rc == NAVE_OK)
+        rc = nv_request_natural(request, "from", UINT64_MAX, &wanted->from, why);
+    if (rc == NAVE_OK)
+        rc = nv_request_natural(request, "limit", TASKS_MOST, &wanted->limit, why);
+    return rc;
+}
+
+/* The task's record; of a call whose tasks keep none, what is known of the call. */
+static void record_of(const nave_future *future, uint64_t index, nave_record *record)
+{
+    nv_ledger_record(&future->ledger, index, record);
+    if (record->submitted == 0)
+        record->submitted = future->submitted;
+    if (record->engine >= 0)
+        record->host = nv_hub_host(future->hub, record->engine);
+}
+
+static void show_record(const nave_future *future, const nave_record *record, cJSON *object)
+{
+    char name[48];
+    snprintf(name, sizeof name, "%llu.%zu", (unsigned long long)future->number, record->index);
+    cJSON_AddStringToObject(object, "task", name);
+    cJSON_AddStringToObject(object, "kernel", future->hub->ctx->kernels.names[future->kernel]);
+    cJSON_AddStringToObject(object, "state", states[record->state]);
+    cJSON_AddNumberToObject(object, "submitted", record->submitted);
+    add_number(object, "attempts", (uint64_t)record->attempts);
+    if (record->engine >= 0) {
+        cJSON_AddNumberToObject(object, "engine", record->engine);
+        cJSON_AddStringToObject(object, "host", record->host);
+        cJSON_AddNumberToObject(object, "started", record->started);
+        cJSON_AddNumberToObject(object, "ended", record->ended);
+    }
+    if (record->state == NAVE_SUCCEEDED)
+        add_number(object, "size", record->size);
+    if (record->state == NAVE_FAILED) {
+        cJSON_AddNumberToObject(object, "code", record->code);
+        cJSON_AddStringToObject(object, "message", record->message);
+    }
+}
+
+/* Adds tasks from `index` on, as many as are wanted; returns where it stopped. */
+static uint64_t show_tasks(const nave_future *future, struct wanted *wanted, uint64_t index,
+                           cJSON *list)
+{
+    for (; index < future->count && wanted->limit > 0; index++) {
+        nave_record record;
+        cJSON *object;
+        record_of(future, index, &record);
+        if (!wanted->states[record.state])
+            continue;
+        object = cJSON_CreateObject();
+        show_record(future, &record, object);
+        cJSON_AddItemToArray(list, object);
+        wanted->limit--;
+    }
+    return index;
+}
+
+int nv_serve_tasks(struct nv_door *door, struct nv_letter *letter, struct nv_answer *answer)
+{
+    struct wanted wanted;
+    cJSON *list = cJSON_AddArrayToObject(answer->object, "tasks");
+    int rc = read_wanted(&letter->request, &wanted, door->why);
+    nave_future *future;
+    uint64_t end;
+    if (rc != NAVE_OK)
+        return rc;
+    if (wanted.call != 0) {
+        future = nv_door_call(door, wanted.call);
+        if (future == NULL)
+            return NAVE_EINVAL;
+        end = show_tasks(future, &wanted, wanted.from, list);
+        if (end < future->count)
+            add_number(answer->object, "next", end);
+        return NAVE_OK;
+    }
+    for (future = door->hub->futures; future != NULL && wanted.limit > 0; future = future->next)
+        if (nv_future_counts(future))
+            show_tasks(future, &wanted, 0, list);
+    return NAVE_OK;
+}
+
+/* ----------------------------------------------------------------------------------------- explain */
+
+/* Tasks of other calls that go before it. */
+static uint64_t in_front(const nave_future *future)
+{
+    uint64_t n = 0;
+    for (const nave_future *other = future->hub->futures; other != NULL; other = other->next) {
+        nave_counts counts;
+        if (other == future || !nv_future_counts(other) ||
+            other->view->policy.priority <= future->view->policy.priority)
+            continue;
+        nave_count(other, &counts);
+        n += waiting(&counts);
+    }
+    return n;
+}
+
+static void explain_waiting(struct nv_door *door, nave_future *future, struct nv_why why)
+{
+    struct nv_hub *hub = door->hub;
+    const struct nv_set *engines = nv_view_engines(future->view, future->kernel);
+    const char *kernel = hub->ctx->kernels.names[future->kernel];
+    size_t busy = 0, there = engines != NULL ? engines->count : 0;
+    for (size_t r = 0; engines != NULL && r < engines->limit; r++)
+        busy += nv_set_has(engines, r) && nv_sched_load(hub->sched, (int)r) > 0;
+    if (door->paused)
+        nv_why(why, 0, "it waits: the job is paused (nave resume)");
+    else if (!nv_hub_may_begin(hub, future->kernel))
+        nv_why(why, 0, "it will not begin: %s",
+               hub->drained ? hub->drained_by : "the job's time is over soon");
+    else if (there == 0)
+        nv_why(why, 0, "it waits: no engine that is left has the kernel '%s'", kernel);
+    else
+        nv_why(
+            why, 0,
+            "it waits for an engine: of %zu that may run '%s' %zu are busy; %llu tasks of higher "
+            "priority go first",
+            there, kernel, busy, (unsigned long long)in_front(future));
+}
+
+static void explain_running(const nave_future *future, uint64_t index, struct nv_why why)
+{
+    const struct nv_hub *hub = future->hub;
+    if (future->single && future->engine >= 0)
+        nv_why(why, 0, "engine %d (%s) has it, with %llu others", future->engine,
+               nv_hub_host(hub, future->engine % hub->ctx->size),
+               (unsigned long long)nv_sched_load(hub->sched, future->engine) - 1);
+    else {
+        int engine = nv_sched_whose(hub->sched, future->job,
+                                    future->place != NULL ? future->place[index] : index);
+        if (engine < 0)
+            nv_why(why, 0, "an engine has it");
+        else
+            nv_why(why, 0, "engine %d (%s) has it, among %llu tasks", engine % hub->ctx->size,
+                   nv_hub_host(hub, engine % hub->ctx->size),
+                   (unsigned long long)nv_sched_load(hub->sched, engine));
+    }
+}
+
+static void explain_ended(const nave_record *record, struct nv_why why)
+{
+    if (record->state == NAVE_SUCCEEDED)
+        nv_why(why, 0, "it succeeded on engine %d (%s) after %.3g s; its result has %zu bytes",
+               record->engine, record->host, record->ended - record->started, record->size);
+    else if (record->state == NAVE_FAILED)
+        nv_why(why, 0, "it failed on engine %d (%s) in attempt %d: %s (code %d)", record->engine,
+               record->host, record->attempts, record->message, record->code);
+    else
+        nv_why(why, 0, "it was cancelled");
+}
+
+int nv_serve_explain(struct nv_door *door, struct nv_letter *letter, struct nv_answer *answer)
+{
+    char text[2048];
+    struct nv_why why = {text, sizeof text};
+    uint64_t call, index;
+    nave_future *future;
+    nave_record record;
+    int rc = nv_request_task(&letter->request, &call, &index, door->why);
+    if (rc != NAVE_OK)
+        return rc;
+    future = nv_door_call(door, call);
+    if (future == NULL)
+        return NAVE_EINVAL;
+    if (index >= future->count)
+        return nv_why(door->why, NAVE_EINVAL, "call %llu has %llu tasks", (unsigned long long)call,
+                      (unsigned long long)future->count);
+    record_of(future, index, &record);
+    show_record(future, &record, answer->object);
+    if (record.state == NAVE_WAITING)
+        explain_waiting(door, future, why);
+    else if (record.state == NAVE_RUNNING)
+        explain_running(future, index, why);
+    else
+        explain_ended(&record, why);
+    cJSON_AddStringToObject(answer->object, "text", text);
+    return NAVE_OK;
+}
+
+/* ------------------------------------------------------------------------------------------ events */
+
+static void show_events(const struct nv_door *door, uint64_t after, cJSON *list)
+{
+    uint64_t first = door->event_count > NV_EVENTS ? door->event_count - NV_EVENTS : 0;
+    for (uint64_t n = after > first ? after : first; n < door->event_count; n++) {
+        const struct nv_event *event = &door->events[n % NV_EVENTS];
+        cJSON *object = cJSON_CreateObject();
+        add_number(object, "number", event->number);
+        cJSON_AddNumberToObject(object, "time", event->time);
+        cJSON_AddStringToObject(object, "what", event->what);
+        cJSON_AddStringToObject(object, "text", event->text);
+        cJSON_AddItemToArray(list, object);
+    }
+}
+
+static int look_for_events(struct nv_door *door, struct nv_later *later, struct nv_answer *answer)
+{
+    if (door->event_count <= later->index && !nv_later_over(door, later))
+        return NV_LATER;
+    show_events(door, later->index, cJSON_AddArrayToObject(answer->object, "events"));
+    return NAVE_OK;
+}
+
+int nv_serve_events(struct nv_door *door, struct nv_letter *letter, struct nv_answer *answer)
+{
+    uint64_t after = 0;
+    double seconds = 0;
+    struct nv_later *later;
+    int rc = nv_request_natural(&letter->request, "after", UINT64_MAX, &after, door->why);
+    if (rc == NAVE_OK)
+        rc = nv_request_real(&letter->request, "seconds", 0, &seconds, door->why);
+    if (rc != NAVE_OK)
+        return rc;
+    if (door->event_count > after || seconds == 0) {
+        show_events(door, after, cJSON_AddArrayToObject(answer->object, "events"));
+        return NAVE_OK;
+    }
+    later = nv_door_later(door, letter, seconds, look_for_events);
+    if (later == NULL)
+        return NAVE_ENOMEM;
+    later->index = after;
+    return NV_LATER;
+}
