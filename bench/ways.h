@@ -286,7 +286,8 @@ static inline int way_hub(nave *ctx, struct nave_way *way)
 
 static inline struct outcome way_nave(struct nave_way *way)
 {
-    static const nave_kernel kernels[] = {{"task", task_kernel, 0, NULL}, {"span", span_kernel, 0, NULL}};
+    static const nave_kernel kernels[] = {{"task", task_kernel, 0, NULL},
+                                          {"span", span_kernel, 0, NULL}};
     nave_options options = {.kernels = kernels,
                             .kernel_count = 2,
                             .user = way->work,

@@ -12,7 +12,7 @@
 
 #define LOOK_SECONDS 2e-3    /* between looks at what letters wait for */
 #define SERVE_SECONDS 200e-6 /* that a turn serves clients, about */
-#define SHARE 20             /* of the loop's time: one part in so many, while it is busy */
+#define SHARE 20             /* of the loop's time: one part in so many, while there are tasks */
 
 /* ------------------------------------------------------------------------------------------ events */
 
@@ -45,11 +45,16 @@ static nv_serve_fn *const serve[NV_VERB_COUNT] = {
 #undef ROW
 };
 
-/* The porter answers it. */
+/* These two are the porter's. */
 int nv_serve_hello(struct nv_door *door, struct nv_letter *letter, struct nv_answer *answer)
 {
     (void)door, (void)letter, (void)answer;
     return NAVE_OK;
+}
+
+int nv_serve_bye(struct nv_door *door, struct nv_letter *letter, struct nv_answer *answer)
+{
+    return nv_serve_hello(door, letter, answer);
 }
 
 struct nv_later *nv_door_later(struct nv_door *door, struct nv_letter *letter, double seconds,
@@ -181,7 +186,7 @@ static bool anything_later(const struct nv_door *door)
     return door->later != NULL || door->fresh != NULL || door->untold > 0 || door->held > 0;
 }
 
-void nv_door_turn(struct nv_door *door, bool busy)
+void nv_door_turn(struct nv_door *door)
 {
     bool later = anything_later(door);
     double now, until;
@@ -197,8 +202,13 @@ void nv_door_turn(struct nv_door *door, bool busy)
     if (anything_later(door) && now >= door->look_next)
         look_at_later(door, now);
     until = nv_hub_time(door->hub);
-    door->rest_until = busy ? until + (until - now) * SHARE : 0;
-    nv_porter_attended(door->porter, nv_clock());
+    door->rest_until = door->hub->open > 0 ? until + (until - now) * SHARE : 0;
+}
+
+void nv_door_attend(struct nv_door *door, bool inside)
+{
+    if (door != NULL)
+        nv_porter_attend(door->porter, inside);
 }
 
 /* Calls that nobody waits for are looked at now and then only. */
@@ -229,10 +239,7 @@ bool nv_door_busy(const struct nv_door *door)
         return false;
     if (door->later != NULL || door->fresh != NULL || nv_porter_waiting(door->porter))
         return true;
-    for (const nave_future *future = door->hub->futures; future != NULL; future = future->next)
-        if (!future->complete)
-            return true;
-    return false;
+    return door->hub->open > 0;
 }
 
 /* ------------------------------------------------------------------------------ calls of the door's */

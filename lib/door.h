@@ -23,8 +23,11 @@ int nv_door_open(nave *ctx, const struct nv_door_spec *spec);
 /* Takes the files away, and tells whoever waits that the job has ended.  NULL inside is fine. */
 void nv_door_close(nave *ctx);
 
-/* A part of the hub's turn: `busy` says whether the loop has found other work. */
-void nv_door_turn(struct nv_door *door, bool busy);
+/* A part of the hub's turn.  While calls of the program's are open it gets a small part of the time. */
+void nv_door_turn(struct nv_door *door);
+
+/* The hub has come into a Nave call in which it serves the door, or leaves it. */
+void nv_door_attend(struct nv_door *door, bool inside);
 
 /* When there is something to look at though nothing rings, on nv_hub_time(); 0: never. */
 double nv_door_due(const struct nv_door *door);

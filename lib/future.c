@@ -111,6 +111,13 @@ static void future_release(nave_future *future)
     free(future);
 }
 
+/* Of the carrier of a stream each task has a future of its own. */
+bool nv_future_counts(const nave_future *future)
+{
+    return future->kernel >= NV_KERNEL_OWN &&
+           (future->single || future->input.kind != NV_IN_STREAM);
+}
+
 void nv_future_link(nave_future *future)
 {
     struct nv_hub *hub = future->hub;
@@ -119,14 +126,8 @@ void nv_future_link(nave_future *future)
         future->next->prev = future;
     hub->futures = future;
     future->number = ++hub->numbered;
+    hub->open += nv_future_counts(future);
     future->view->users++;
-}
-
-/* Of the carrier of a stream each task has a future of its own. */
-bool nv_future_counts(const nave_future *future)
-{
-    return future->kernel >= NV_KERNEL_OWN &&
-           (future->single || future->input.kind != NV_IN_STREAM);
 }
 
 void nv_future_unlink(nave_future *future)
@@ -170,6 +171,7 @@ void nv_future_check(nave_future *future)
         future->receiving > 0 || future->sending > 0 || future->children > 0)
         return;
     future->complete = true;
+    future->hub->open -= nv_future_counts(future);
     if (future->single) {
         if (future->orphan)
             nv_stream_free(future);

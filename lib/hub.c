@@ -434,7 +434,7 @@ int nv_hub_turn(struct nv_hub *hub, bool *worked)
     if (rc == NAVE_OK)
         rc = nv_beside_check(hub->ctx->beside, &hub->ctx->error);
     if (rc == NAVE_OK && hub->ctx->door != NULL)
-        nv_door_turn(hub->ctx->door, *worked);
+        nv_door_turn(hub->ctx->door);
     if (hub->orphans > 0)
         bury(hub);
     spare_core(hub, *worked);
@@ -484,6 +484,7 @@ int nv_hub_wait(struct nv_hub *hub, bool (*ready)(void *arg), void *arg, double 
     hub->placing = true;
     hub->awaited = ready;
     hub->awaited_arg = arg;
+    nv_door_attend(hub->ctx->door, true);
     while (!ready(arg)) {
         double due;
         bool worked;
@@ -510,6 +511,7 @@ int nv_hub_wait(struct nv_hub *hub, bool (*ready)(void *arg), void *arg, double 
         nv_idle(&hub->idle, worked);
     }
     nv_idle_restart(&hub->idle);
+    nv_door_attend(hub->ctx->door, false);
     hub->awaited = NULL;
     return rc;
 }

@@ -30,6 +30,7 @@ struct nv_hub {
     nave_future *spare;      /* used ones of single tasks */
     unsigned submitted;      /* tasks, since the last turn */
     uint64_t numbered;       /* futures so far */
+    uint64_t open;           /* calls of users' kernels that are not complete */
     struct nv_past past;     /* tasks of futures that are gone */
     nave_view *views;
     size_t orphans; /* futures that are complete and nobody's, to be freed at the end of the turn */

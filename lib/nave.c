@@ -199,14 +199,29 @@ static void agree_on_door(nave *ctx, const nave_options *opt)
     ctx->takes_plugins = door[1] != 0;
 }
 
+/* The name of the process, for a job without one. */
+static const char *own_name(char *text, size_t room)
+{
+    FILE *file = fopen("/proc/self/comm", "r");
+    text[0] = '\0';
+    if (file != NULL && fgets(text, (int)room, file) != NULL)
+        text[strcspn(text, "\n")] = '\0';
+    if (file != NULL)
+        fclose(file);
+    return text[0] != '\0' ? text : "job";
+}
+
 static int open_door(nave *ctx, const nave_options *opt)
 {
+    char name[64];
     const char *listen = said(opt->listen, "NAVE_LISTEN");
     struct nv_door_spec spec = {.file = said(opt->connection, "NAVE_CONNECTION"),
                                 .listen = listen != NULL ? listen : "127.0.0.1",
                                 .program = opt->program != NULL ? opt->program : "",
                                 .plugins = ctx->takes_plugins};
     spec.job = opt->job != NULL ? opt->job : spec.program;
+    if (spec.job[0] == '\0')
+        spec.job = own_name(name, sizeof name);
     return ctx->rank == 0 && ctx->has_door ? nv_door_open(ctx, &spec) : NAVE_OK;
 }
 

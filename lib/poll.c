@@ -252,6 +252,7 @@ static int decide(struct nv_steer *steer, bool held)
     nave *ctx = steer->ctx;
     bool worked;
     int rc = nv_hub_turn(ctx->hub, &worked);
+    nv_door_attend(ctx->door, false);
     if (rc == NAVE_OK && held && !may_go_on(steer))
         rc = nv_hub_wait(ctx->hub, may_go_on, steer, -1);
     if (rc != NAVE_OK)

@@ -9,6 +9,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#define GUEST_SECONDS 15.0 /* that a client is counted after its last word */
+
 enum {
     LETTERS_MAX = 256,    /* that wait for the hub */
     BYTES_MAX = 64 << 20, /* in them */
@@ -22,6 +24,13 @@ struct reply {
     struct nv_message message;
 };
 
+/* A client. */
+struct guest {
+    struct nv_peer peer; /* of no bytes: the place is free */
+    double seen;         /* by nv_clock() */
+    unsigned asked;      /* requests that are not answered */
+};
+
 struct nv_porter {
     struct nv_server *server;
     cJSON *hello;
@@ -29,7 +38,10 @@ struct nv_porter {
     pthread_t thread;
     int wake[2]; /* a pipe */
     atomic_int waiting;
-    _Atomic double attended; /* when the hub's loop was last seen, by nv_clock() */
+    atomic_bool inside;      /* the hub's loop is at work; otherwise */
+    _Atomic double attended; /*   when it was, by nv_clock() */
+    atomic_int guest_count;
+    struct guest guests[NV_CLIENTS_MAX]; /* the thread's */
     atomic_bool ending;
     pthread_mutex_t mutex; /* guards what follows */
     struct nv_letter *letters, **letters_end;
@@ -142,19 +154,69 @@ struct nv_letter *nv_porter_take(struct nv_porter *porter)
     return letter;
 }
 
-void nv_porter_attended(struct nv_porter *porter, double now)
+void nv_porter_attend(struct nv_porter *porter, bool inside)
 {
-    atomic_store_explicit(&porter->attended, now, memory_order_relaxed);
+    atomic_store_explicit(&porter->attended, nv_clock(), memory_order_relaxed);
+    atomic_store_explicit(&porter->inside, inside, memory_order_relaxed);
 }
 
 int nv_porter_clients(const struct nv_porter *porter)
 {
-    return nv_server_clients(porter->server);
+    return atomic_load_explicit(&porter->guest_count, memory_order_relaxed);
 }
 
 size_t nv_porter_owed(const struct nv_porter *porter)
 {
     return nv_server_owed(porter->server);
+}
+
+/* ------------------------------------------------------------------------------------- the guests */
+
+static bool same_peer(const struct nv_peer *a, const struct nv_peer *b)
+{
+    return a->size == b->size && memcmp(a->id, b->id, a->size) == 0;
+}
+
+static struct guest *guest_find(struct nv_porter *porter, const struct nv_peer *peer)
+{
+    for (int i = 0; i < NV_CLIENTS_MAX; i++)
+        if (same_peer(&porter->guests[i].peer, peer))
+            return &porter->guests[i];
+    return NULL;
+}
+
+static void guest_leaves(struct nv_porter *porter, struct guest *guest)
+{
+    if (guest == NULL || guest->peer.size == 0)
+        return;
+    *guest = (struct guest){0};
+    atomic_fetch_sub_explicit(&porter->guest_count, 1, memory_order_relaxed);
+}
+
+/* Those that have gone without a word. */
+static void forget_guests(struct nv_porter *porter, double now)
+{
+    for (int i = 0; i < NV_CLIENTS_MAX; i++)
+        if (porter->guests[i].asked == 0 && now - porter->guests[i].seen > GUEST_SECONDS)
+            guest_leaves(porter, &porter->guests[i]);
+}
+
+/* The place of a client, a new one perhaps; NULL: there are too many. */
+static struct guest *guest_of(struct nv_porter *porter, const struct nv_peer *peer)
+{
+    static const struct nv_peer nobody;
+    double now = nv_clock();
+    struct guest *guest = guest_find(porter, peer);
+    if (guest == NULL) {
+        forget_guests(porter, now);
+        guest = guest_find(porter, &nobody);
+        if (guest == NULL)
+            return NULL;
+        guest->peer = *peer;
+        atomic_fetch_add_explicit(&porter->guest_count, 1, memory_order_relaxed);
+    }
+    guest->seen = now;
+    return guest;
 }
 
 /* ------------------------------------------------------------------------------------- the thread */
@@ -163,9 +225,10 @@ static void say_hello(struct nv_porter *porter, struct nv_letter *letter)
 {
     cJSON *answer = cJSON_Duplicate(porter->hello, true);
     double seen = atomic_load_explicit(&porter->attended, memory_order_relaxed);
+    bool inside = atomic_load_explicit(&porter->inside, memory_order_relaxed);
     cJSON_AddStringToObject(answer, "role",
                             letter->peer.role == NV_CONTROL ? "control" : "readonly");
-    cJSON_AddNumberToObject(answer, "absent", nv_clock() - seen);
+    cJSON_AddNumberToObject(answer, "absent", inside ? 0 : nv_clock() - seen);
     nv_porter_answer(porter, letter, answer, NULL, 0);
 }
 
@@ -184,14 +247,23 @@ static void sort(struct nv_porter *porter, struct nv_letter *letter,
                  const struct nv_message *message)
 {
     char text[256];
+    struct guest *guest = guest_of(porter, &letter->peer);
     int rc = nv_request_read(message->text, message->text_size, &letter->request,
                              (struct nv_why){text, sizeof text});
     if (rc == NAVE_OK && nv_verb_changes(letter->request.verb) && letter->peer.role != NV_CONTROL)
         rc = nv_why((struct nv_why){text, sizeof text}, NAVE_EDENIED,
                     "'%s' is not for a readonly connection", nv_verb_name(letter->request.verb));
+    if (rc == NAVE_OK && guest == NULL)
+        rc = nv_why((struct nv_why){text, sizeof text}, NAVE_ESTATE, "there are %d clients already",
+                    NV_CLIENTS_MAX);
+    if (guest != NULL)
+        guest->asked++;
     if (rc != NAVE_OK)
         nv_porter_refuse(porter, letter, rc, text);
-    else if (letter->request.verb == NV_ASKS_hello)
+    else if (letter->request.verb == NV_ASKS_bye) {
+        guest_leaves(porter, guest);
+        letter_free(letter);
+    } else if (letter->request.verb == NV_ASKS_hello)
         say_hello(porter, letter);
     else
         keep(porter, letter);
@@ -236,6 +308,9 @@ static void send_replies(struct nv_porter *porter)
     pthread_mutex_unlock(&porter->mutex);
     while (reply != NULL) {
         struct reply *next = reply->next;
+        struct guest *guest = guest_find(porter, &reply->peer);
+        if (guest != NULL && guest->asked > 0)
+            guest->asked--;
         nv_server_send(porter->server, &reply->peer, &reply->message);
         free(reply);
         reply = next;

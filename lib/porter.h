@@ -51,9 +51,10 @@ void nv_porter_answer(struct nv_porter *porter, struct nv_letter *letter, cJSON 
 void nv_porter_refuse(struct nv_porter *porter, struct nv_letter *letter, int code,
                       const char *message);
 
-/* The hub is in a Nave call (once a turn), or has left it. */
-void nv_porter_attended(struct nv_porter *porter, double now);
+/* The hub's loop is at work, or has just ended. */
+void nv_porter_attend(struct nv_porter *porter, bool inside);
 
+/* Clients that have said something lately, or wait for an answer, and not good-bye. */
 int nv_porter_clients(const struct nv_porter *porter);
 size_t nv_porter_owed(const struct nv_porter *porter);
 

@@ -16,6 +16,7 @@
 /* name, whether it changes something.  See doc/protocol.md. */
 #define NV_VERBS(X)                                                                                \
     X(hello, 0)                                                                                    \
+    X(bye, 0)                                                                                      \
     X(status, 0)                                                                                   \
     X(engines, 0)                                                                                  \
     X(kernels, 0)                                                                                  \

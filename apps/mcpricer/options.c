@@ -45,6 +45,8 @@ static const char usage[] =
     "and\n"
     "                           strike (mcpricer)\n"
     "      --no-plot            no pictures\n"
+    "      --connection FILE    others can look and steer meanwhile (nave status)\n"
+    "      --listen ADDRESS     [:PORT] where that listens (127.0.0.1)\n"
     "      --journal FILE       remember finished blocks there, and go on from them next time\n"
     "      --retry-failed       run again what the journal says has failed\n"
     "      --simd NAME          avx512, avx2, plain, or auto: the fastest there is (auto)\n"
@@ -80,6 +82,8 @@ enum {
     PLOT,
     NO_PLOT,
     JOURNAL,
+    CONNECTION,
+    LISTEN,
     RETRY_FAILED,
     SIMD,
     VERSION
@@ -105,6 +109,8 @@ static const struct option known[] = {{"strikes", required_argument, NULL, STRIK
                                       {"plot", required_argument, NULL, PLOT},
                                       {"no-plot", no_argument, NULL, NO_PLOT},
                                       {"journal", required_argument, NULL, JOURNAL},
+                                      {"connection", required_argument, NULL, CONNECTION},
+                                      {"listen", required_argument, NULL, LISTEN},
                                       {"retry-failed", no_argument, NULL, RETRY_FAILED},
                                       {"simd", required_argument, NULL, SIMD},
                                       {"quiet", no_argument, NULL, 'q'},
@@ -205,6 +211,12 @@ static int take(mc_options *options, int option, char **argv)
         return 0;
     case JOURNAL:
         options->journal = optarg;
+        return 0;
+    case CONNECTION:
+        options->connection = optarg;
+        return 0;
+    case LISTEN:
+        options->listen = optarg;
         return 0;
     case RETRY_FAILED:
         options->retry_failed = 1;

@@ -13,6 +13,7 @@ typedef struct mc_options {
     double target_error; /* 0: none */
     const char *json, *csv;
     const char *journal; /* see nave_options */
+    const char *connection, *listen; /* see nave_options */
     int retry_failed;    /* likewise */
     const char *plot;    /* prefix; NULL: no pictures */
     int plot_asked;      /* 1: by --plot, -1: not by --no-plot, 0: by default */

@@ -9,7 +9,7 @@
 
 const remote_verb remote_verbs[] = {
     {"status", look_status, "", "how the job is getting on"},
-    {"top", top_run, "[-d SECONDS]", "the same, live, on the whole screen"},
+    {"top", top_run, "[-d SECONDS] [-b [-n COUNT]]", "the same, live, on the whole screen"},
     {"engines", look_engines, "", "its engines and what they do"},
     {"kernels", look_kernels, "", "its kernels and their signatures"},
     {"calls", look_calls, "", "its calls, the program's and those from outside"},
@@ -167,7 +167,7 @@ struct common {
 };
 
 /* Whether the word at `at` is such an option; then how many words it takes. */
-static int common_words(int argc, char **argv, int at, struct common *c)
+static int common_words(int argc, char **argv, int at, int brief, struct common *c)
 {
     const struct {
         const char *brief, *full;
@@ -183,7 +183,7 @@ static int common_words(int argc, char **argv, int at, struct common *c)
         if (strncmp(word, all[i].full, length) == 0 && word[length] == '=')
             return *all[i].value = word + length + 1, 1;
         if (strcmp(word, all[i].full) != 0 &&
-            (all[i].brief == NULL || strcmp(word, all[i].brief) != 0))
+            (!brief || all[i].brief == NULL || strcmp(word, all[i].brief) != 0))
             continue;
         if (at + 1 >= argc)
             return cli_error(PROGRAM, "%s: an argument is missing", word), -1;
@@ -199,7 +199,7 @@ int remote_verb_at(int argc, char **argv)
     while (at < argc) {
         int words = strcmp(argv[at], "-c") == 0 && at + 1 >= argc ? 1 : 0;
         if (words == 0 && argv[at][0] == '-' && at + 1 < argc)
-            words = common_words(argc, argv, at, &c);
+            words = common_words(argc, argv, at, 1, &c);
         if (words <= 0)
             return at;
         at += words;
@@ -207,14 +207,16 @@ int remote_verb_at(int argc, char **argv)
     return argc;
 }
 
-/* Takes them out of argv; what is left begins with the verb.  -1: wrong. */
+/* Takes them out of argv; what is left begins with the verb.  -1: wrong.  (The shell has a -c of its
+ * own.) */
 static int take_common(struct common *c, int argc, char **argv)
 {
     int left = 0, ended = 0;
     for (int at = 1; at < argc;) {
         int words;
         ended = ended || strcmp(argv[at], "--") == 0;
-        words = ended ? 0 : common_words(argc, argv, at, c);
+        words =
+            ended ? 0 : common_words(argc, argv, at, left == 0 || strcmp(argv[0], "shell") != 0, c);
         if (words < 0)
             return -1;
         if (words == 0)

@@ -129,10 +129,11 @@ static int look(remote *r, const char *name, int *steered)
     return 0;
 }
 
-static void pause_for(double seconds)
+/* 0; or -1: a signal came. */
+static int pause_for(double seconds)
 {
     struct timespec time = {(time_t)seconds, (long)((seconds - (double)(time_t)seconds) * 1e9)};
-    nanosleep(&time, NULL);
+    return nanosleep(&time, NULL);
 }
 
 int steer_watch(remote *r, int argc, char **argv)
@@ -149,8 +150,8 @@ int steer_watch(remote *r, int argc, char **argv)
         options_end("watch", argc, argv, optind + 1) != 0)
         return CLI_USAGE;
     for (uint64_t i = 0; i < count; i++) {
-        if (i > 0)
-            pause_for(seconds);
+        if (i > 0 && pause_for(seconds) != 0)
+            break;
         if (look(r, argv[optind], &steered) != 0)
             return remote_failed(r, "watch");
     }

@@ -182,13 +182,14 @@ static int obey(top *t, enum top_key key)
 /* Until it is time for the next poll; what somebody did to the job is to be seen at once.  1: leave. */
 static int watch_keys(top *t)
 {
-    double until = seconds_now() + t->delay;
-    for (double left = t->delay; left > 0 && caught == 0; left = until - seconds_now()) {
+    double until = seconds_now() + t->delay, left = t->delay;
+    while (left > 0 && caught == 0) {
         enum top_key key = top_screen_key(left, &t->first);
         if (obey(t, key))
             return 1;
         if (key == TOP_PAUSE)
             return 0;
+        left = until - seconds_now();
     }
     return caught != 0;
 }

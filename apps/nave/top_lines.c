@@ -108,16 +108,25 @@ static void add_rate(top_page *page, const top_model *model)
         add(page, TOP_PLAIN, "rate   %s tasks/s", rate);
 }
 
+static void add_title(top_page *page, const top_model *model)
+{
+    const top_poll *now = &model->now;
+    const char *job = model->job[0] != '\0' ? model->job : "a job";
+    char clock[WORDS_CLOCK];
+    if (now->state[0] == '\0')
+        add(page, TOP_TITLE, "%s on %s", job, model->host);
+    else
+        add(page, TOP_TITLE, "%s on %s: %s for %s, %.0f client%s", job, model->host, now->state,
+            words_clock((uint64_t)(now->time > 0 ? now->time : 0), clock), now->clients,
+            now->clients == 1 ? "" : "s");
+}
+
 static void add_head(top_page *page, const top_model *model, int columns)
 {
     const top_poll *now = &model->now;
-    char bar[TOP_BAR], clock[WORDS_CLOCK];
+    char bar[TOP_BAR];
     int room = columns - 20;
-    add(page, TOP_TITLE, "%s on %s: %s for %s, %.0f client%s",
-        model->job[0] != '\0' ? model->job : "a job", model->host,
-        now->state[0] != '\0' ? now->state : "not known",
-        words_clock((uint64_t)(now->time > 0 ? now->time : 0), clock), now->clients,
-        now->clients == 1 ? "" : "s");
+    add_title(page, model);
     add(page, TOP_PLAIN, "tasks  %s %5.1f %%",
         top_bar(bar, top_done(&now->tasks),
                 room < 10   ? 10

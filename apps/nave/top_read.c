@@ -43,17 +43,36 @@ static void read_value(top_value *value, const cJSON *object)
     free(text);
 }
 
+static void read_values(top_poll *poll, const cJSON *list)
+{
+    const cJSON *item;
+    size_t n = 0;
+    poll->values = room_for(list, sizeof *poll->values, &poll->value_count);
+    cJSON_ArrayForEach(item, list)
+    {
+        if (n < poll->value_count)
+            read_value(&poll->values[n++], item);
+    }
+}
+
 static void read_status(top_poll *poll, const cJSON *answer)
 {
-    const cJSON *list = remote_list(answer, "steer"), *item = list != NULL ? list->child : NULL;
     poll->time = remote_number(answer, "time");
     poll->clients = remote_number(answer, "clients");
     poll->calls = remote_number(answer, "calls");
     top_text(poll->state, sizeof poll->state, remote_text(answer, "state"));
     read_counts(&poll->tasks, cJSON_GetObjectItemCaseSensitive(answer, "tasks"));
-    poll->values = room_for(list, sizeof *poll->values, &poll->value_count);
-    for (size_t i = 0; i < poll->value_count; i++, item = item->next)
-        read_value(&poll->values[i], item);
+    read_values(poll, remote_list(answer, "steer"));
+}
+
+static void read_engine(top_engine *engine, const cJSON *object)
+{
+    engine->rank = (int)remote_number(object, "rank");
+    top_text(engine->host, sizeof engine->host, remote_text(object, "host"));
+    top_text(engine->state, sizeof engine->state, remote_text(object, "state"));
+    engine->tasks = remote_number(object, "tasks");
+    engine->done = remote_number(object, "done");
+    engine->seconds = remote_number(object, "seconds");
 }
 
 static int by_rank(const void *a, const void *b)
@@ -64,33 +83,37 @@ static int by_rank(const void *a, const void *b)
 
 static void read_engines(top_poll *poll, const cJSON *answer)
 {
-    const cJSON *list = remote_list(answer, "engines"), *item = list != NULL ? list->child : NULL;
+    const cJSON *list = remote_list(answer, "engines"), *item;
+    size_t n = 0;
     poll->engines = room_for(list, sizeof *poll->engines, &poll->engine_count);
-    for (size_t i = 0; i < poll->engine_count; i++, item = item->next) {
-        top_engine *e = &poll->engines[i];
-        e->rank = (int)remote_number(item, "rank");
-        top_text(e->host, sizeof e->host, remote_text(item, "host"));
-        top_text(e->state, sizeof e->state, remote_text(item, "state"));
-        e->tasks = remote_number(item, "tasks");
-        e->done = remote_number(item, "done");
-        e->seconds = remote_number(item, "seconds");
+    cJSON_ArrayForEach(item, list)
+    {
+        if (n < poll->engine_count)
+            read_engine(&poll->engines[n++], item);
     }
-    if (poll->engine_count > 0)
-        qsort(poll->engines, poll->engine_count, sizeof *poll->engines, by_rank);
+    if (n > 0)
+        qsort(poll->engines, n, sizeof *poll->engines, by_rank);
+}
+
+static void read_call(top_call *call, const cJSON *object)
+{
+    call->number = remote_number(object, "call");
+    call->open = strcmp(remote_text(object, "state"), "open") == 0;
+    top_text(call->kernel, sizeof call->kernel, remote_text(object, "kernel"));
+    top_text(call->from, sizeof call->from, remote_text(object, "from"));
+    top_text(call->digest, sizeof call->digest, remote_text(object, "digest"));
+    read_counts(&call->tasks, object);
 }
 
 static void read_calls(top_poll *poll, const cJSON *answer)
 {
-    const cJSON *list = remote_list(answer, "calls"), *item = list != NULL ? list->child : NULL;
+    const cJSON *list = remote_list(answer, "calls"), *item;
+    size_t n = 0;
     poll->list = room_for(list, sizeof *poll->list, &poll->list_count);
-    for (size_t i = 0; i < poll->list_count; i++, item = item->next) {
-        top_call *call = &poll->list[i];
-        call->number = remote_number(item, "call");
-        call->open = strcmp(remote_text(item, "state"), "open") == 0;
-        top_text(call->kernel, sizeof call->kernel, remote_text(item, "kernel"));
-        top_text(call->from, sizeof call->from, remote_text(item, "from"));
-        top_text(call->digest, sizeof call->digest, remote_text(item, "digest"));
-        read_counts(&call->tasks, item);
+    cJSON_ArrayForEach(item, list)
+    {
+        if (n < poll->list_count)
+            read_call(&poll->list[n++], item);
     }
 }
 

@@ -133,6 +133,8 @@ static int run_farm(run *r)
 
     options.program = PROGRAM;
     options.journal = r->options.journal;
+    options.connection = r->options.connection;
+    options.listen = r->options.listen;
     options.retry_failed = r->options.retry_failed;
     options.user = r->scanner;
     options.log = log_line;

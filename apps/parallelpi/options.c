@@ -23,6 +23,8 @@ static const char usage[] =
     "      --plot FILE   draw the counts, .png, .svg or .pdf; K up to 3 (two_digit_counts.png\n"
     "                    for K = 2, one_digit_counts.png for K = 1)\n"
     "      --no-plot     draw nothing\n"
+    "      --connection FILE  others can look and steer meanwhile (nave status)\n"
+    "      --listen ADDRESS  [:PORT] where that listens (127.0.0.1)\n"
     "      --journal FILE  remember finished parts there, and go on from them next time\n"
     "      --retry-failed  run again what the journal says has failed\n"
     "      --simd NAME   way of counting: auto, avx512, avx2, plain (auto); same counts by all\n"
@@ -34,7 +36,20 @@ static const char usage[] =
     "Exit status: 0, done; 1, input or output failed; 2, wrong usage; 3, engines are\n"
     "lost; 99, stopped by the job's limit or a signal.\n";
 
-enum { DIGITS = 256, DIR, JSON, CSV, PLOT, NO_PLOT, JOURNAL, RETRY_FAILED, SIMD, VERSION };
+enum {
+    DIGITS = 256,
+    DIR,
+    JSON,
+    CSV,
+    PLOT,
+    NO_PLOT,
+    JOURNAL,
+    CONNECTION,
+    LISTEN,
+    RETRY_FAILED,
+    SIMD,
+    VERSION
+};
 
 static const struct option known[] = {{"digits", required_argument, NULL, DIGITS},
                                       {"dir", required_argument, NULL, DIR},
@@ -43,6 +58,8 @@ static const struct option known[] = {{"digits", required_argument, NULL, DIGITS
                                       {"plot", required_argument, NULL, PLOT},
                                       {"no-plot", no_argument, NULL, NO_PLOT},
                                       {"journal", required_argument, NULL, JOURNAL},
+                                      {"connection", required_argument, NULL, CONNECTION},
+                                      {"listen", required_argument, NULL, LISTEN},
                                       {"retry-failed", no_argument, NULL, RETRY_FAILED},
                                       {"simd", required_argument, NULL, SIMD},
                                       {"quiet", no_argument, NULL, 'q'},
@@ -100,6 +117,12 @@ static int take(pi_options *options, int option, char **argv)
         return 0;
     case JOURNAL:
         options->journal = optarg;
+        return 0;
+    case CONNECTION:
+        options->connection = optarg;
+        return 0;
+    case LISTEN:
+        options->listen = optarg;
         return 0;
     case RETRY_FAILED:
         options->retry_failed = 1;

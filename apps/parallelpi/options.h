@@ -23,6 +23,7 @@ typedef struct pi_options {
     const char *dir;               /* of the made files; NULL: the default */
     const char *json, *csv, *plot; /* NULL: not wanted */
     const char *journal;           /* see nave_options */
+    const char *connection, *listen; /* see nave_options */
     int retry_failed;              /* likewise */
     int plot_asked;                /* --plot was given */
     int quiet;

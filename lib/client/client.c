@@ -215,6 +215,8 @@ void nave_disconnect(nave_client **where)
     if (client == NULL)
         return;
     *where = NULL;
+    if (client->link != NULL && client->answer != NULL)
+        nv_link_send(client->link, "{\"do\":\"bye\"}", NULL, 0, client->why);
     nv_link_close(client->link);
     nv_tunnel_close(client->tunnel);
     nv_message_release(&client->message);

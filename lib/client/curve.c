@@ -3,7 +3,7 @@
  * Design notes.  ZeroMQ asks a socket of its own, at the end of a well-known name in the process (ZAP, RFC
  * 27), whether a client's key may come in.  That name is the context's, so each server has a ZeroMQ
  * context to itself; the answer carries the role as the User-Id, which every message of that client
- * then has.  Who is connected is known from the events of a monitor.
+ * then has.
  */
 #include "curve.h"
 
@@ -22,6 +22,7 @@ enum {
     HEARTBEAT_MS = 5000,
     SILENCE_MS = 30000, /* of a client that does not even answer heartbeats */
     LINGER_MS = 1000,   /* for the last answers */
+    FAREWELL_MS = 200,  /* of a client, likewise */
     MESSAGES = 64       /* that wait on a connection, each way */
 };
 
@@ -148,10 +149,8 @@ static bool take_message(void *socket, zmq_msg_t *part, size_t text_max, struct 
 /* ---------------------------------------------------------------------------------- the hub's side */
 
 struct nv_server {
-    void *context, *router, *zap, *events;
+    void *context, *router, *zap;
     unsigned char allowed[NV_ROLES][32]; /* public keys */
-    int connected[NV_CLIENTS_MAX];       /* descriptors of connections that are let in */
-    atomic_int clients;
     atomic_size_t owed;
 };
 
@@ -183,9 +182,7 @@ static bool make_sockets(struct nv_server *server, const struct nv_server_spec *
     if (server->zap == NULL || zmq_bind(server->zap, ZAP) != 0 || !make_router(server, spec))
         return false;
     set_int(server->zap, ZMQ_LINGER, 0);
-    server->events = monitor(server->context, server->router,
-                             ZMQ_EVENT_HANDSHAKE_SUCCEEDED | ZMQ_EVENT_DISCONNECTED);
-    return server->events != NULL;
+    return true;
 }
 
 int nv_server_open(const struct nv_server_spec *spec, char *url, size_t url_room, struct nv_why why,
@@ -194,8 +191,6 @@ int nv_server_open(const struct nv_server_spec *spec, char *url, size_t url_room
     struct nv_server *server = calloc(1, sizeof *server);
     if (server == NULL)
         return nv_why(why, NAVE_ENOMEM, "no memory for the door");
-    for (int i = 0; i < NV_CLIENTS_MAX; i++)
-        server->connected[i] = -1;
     server->context = zmq_ctx_new();
     for (int role = 0; role < NV_ROLES; role++)
         zmq_z85_decode(server->allowed[role], spec->clients[role]);
@@ -218,17 +213,11 @@ void nv_server_close(struct nv_server *server)
 {
     if (server == NULL)
         return;
-    close_socket(server->events);
     close_socket(server->router);
     close_socket(server->zap);
     if (server->context != NULL)
         zmq_ctx_term(server->context);
     free(server);
-}
-
-int nv_server_clients(const struct nv_server *server)
-{
-    return atomic_load_explicit(&server->clients, memory_order_relaxed);
 }
 
 size_t nv_server_owed(const struct nv_server *server)
@@ -251,8 +240,7 @@ enum { ZAP_PARTS = 7, ZAP_ID = 1, ZAP_MECHANISM = 5, ZAP_KEY = 6 };
 static enum nv_role judge(const struct nv_server *server, zmq_msg_t *parts, int count)
 {
     if (count != ZAP_PARTS || zmq_msg_size(&parts[ZAP_MECHANISM]) != 5 ||
-        memcmp(zmq_msg_data(&parts[ZAP_MECHANISM]), "CURVE", 5) != 0 ||
-        nv_server_clients(server) >= NV_CLIENTS_MAX)
+        memcmp(zmq_msg_data(&parts[ZAP_MECHANISM]), "CURVE", 5) != 0)
         return NV_ROLES;
     return role_of(server, zmq_msg_data(&parts[ZAP_KEY]), zmq_msg_size(&parts[ZAP_KEY]));
 }
@@ -295,32 +283,15 @@ static bool serve_handshake(struct nv_server *server)
     return count > 0;
 }
 
-/* A connection came in or went. */
-static void note_event(struct nv_server *server, int event, int fd)
-{
-    int from = event == ZMQ_EVENT_HANDSHAKE_SUCCEEDED ? -1 : fd;
-    for (int i = 0; i < NV_CLIENTS_MAX; i++) {
-        if (server->connected[i] != from)
-            continue;
-        server->connected[i] = from == -1 ? fd : -1;
-        atomic_fetch_add_explicit(&server->clients, from == -1 ? 1 : -1, memory_order_relaxed);
-        return;
-    }
-}
-
 void nv_server_wait(struct nv_server *server, bool wanted, int fd, double seconds)
 {
     zmq_pollitem_t items[] = {{server->zap, 0, ZMQ_POLLIN, 0},
-                              {server->events, 0, ZMQ_POLLIN, 0},
                               {NULL, fd, ZMQ_POLLIN, 0},
                               {server->router, 0, ZMQ_POLLIN, 0}};
-    int event, value;
-    if (zmq_poll(items, wanted ? 4 : 3, seconds < 0 ? -1 : (long)(seconds * 1e3)) <= 0)
+    if (zmq_poll(items, wanted ? 3 : 2, seconds < 0 ? -1 : (long)(seconds * 1e3)) <= 0)
         return;
     while (serve_handshake(server))
         ;
-    while (next_event(server->events, &event, &value))
-        note_event(server, event, value);
 }
 
 /* What the handshake said of the sender. */
@@ -452,6 +423,8 @@ void nv_link_close(struct nv_link_out *link)
 {
     if (link == NULL)
         return;
+    if (link->open)
+        set_int(link->dealer, ZMQ_LINGER, FAREWELL_MS);
     close_socket(link->events);
     close_socket(link->dealer);
     if (link->context != NULL)
@@ -531,6 +504,6 @@ int nv_link_receive(struct nv_link_out *link, double seconds, struct nv_message 
         if (left <= 0)
             return nv_why(why, NAVE_ETIMEDOUT, "no answer within %g s", seconds);
         if (zmq_poll(items, 2, (long)(left * 1e3) + 1) < 0 && zmq_errno() == EINTR)
-            return nv_why(why, NAVE_ETIMEDOUT, "interrupted");
+            return nv_why(why, NAVE_ECANCELED, "interrupted");
     }
 }

@@ -70,8 +70,7 @@ int nv_server_receive(struct nv_server *server, struct nv_peer *from, struct nv_
 /* Takes the message's memory over.  To a peer that is gone, or reads nothing, it is dropped. */
 void nv_server_send(struct nv_server *server, const struct nv_peer *to, struct nv_message *message);
 
-/* Clients that are connected; bytes of answers that are not sent yet.  From any thread. */
-int nv_server_clients(const struct nv_server *server);
+/* Bytes of answers that are not sent yet.  From any thread. */
 size_t nv_server_owed(const struct nv_server *server);
 
 /* ------------------------------------------------------------------------------------- a client's */
