@@ -438,6 +438,16 @@ static int open_at(struct nv_door *door, const struct nv_door_spec *spec)
     return write_files(door, &connection, keys);
 }
 
+static bool is_our_own(const char *path)
+{
+    struct nv_connection c = {0};
+    char why[256];
+    char host[256] = "";
+    gethostname(host, sizeof host - 1);
+    return nv_connfile_read(path, &c, (struct nv_why){why, sizeof why}) == NAVE_OK &&
+           c.pid == (long)getpid() && strcmp(c.location, host) == 0;
+}
+
 int nv_door_open(nave *ctx, const struct nv_door_spec *spec)
 {
     struct nv_door *door = calloc(1, sizeof *door);
@@ -452,6 +462,13 @@ int nv_door_open(nave *ctx, const struct nv_door_spec *spec)
                               : nv_why(door->why, NAVE_ENOMEM, "no memory for the door");
     if (rc == NAVE_OK)
         rc = open_at(door, spec);
+    if (rc != NAVE_OK && spec->by_default && is_our_own(door->file)) {
+        nv_error_warn(&ctx->error, "%s: another farm of this process has it; this one has no door",
+                      door->file);
+        free(door->events);
+        free(door);
+        return NAVE_OK;
+    }
     if (rc != NAVE_OK) {
         nv_error_set(&ctx->error, rc, "%s", door->reason);
         nv_porter_close(door->porter);

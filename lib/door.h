@@ -15,6 +15,7 @@ struct nv_door;
 struct nv_door_spec {
     const char *file, *listen, *job, *program;
     bool plugins;
+    bool by_default; /* the environment has named the file: one farm of a process has it */
 };
 
 /* Opens the door and writes the connection files.  NAVE_OK, NAVE_EDOOR, NAVE_ENOMEM. */

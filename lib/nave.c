@@ -218,7 +218,8 @@ static int open_door(nave *ctx, const nave_options *opt)
     struct nv_door_spec spec = {.file = said(opt->connection, "NAVE_CONNECTION"),
                                 .listen = listen != NULL ? listen : "127.0.0.1",
                                 .program = opt->program != NULL ? opt->program : "",
-                                .plugins = ctx->takes_plugins};
+                                .plugins = ctx->takes_plugins,
+                                .by_default = opt->connection == NULL};
     spec.job = opt->job != NULL ? opt->job : spec.program;
     if (spec.job[0] == '\0')
         spec.job = own_name(name, sizeof name);
@@ -544,8 +545,9 @@ static int hub_end(nave *ctx, int status)
 {
     struct nv_hub *hub = ctx->hub;
     struct nv_control control = {.value = status};
-    int rc = end_futures(hub), told = NAVE_OK, written;
-    nv_door_close(ctx);
+    int rc, told = NAVE_OK, written;
+    nv_door_close(ctx); /* nothing more comes from outside */
+    rc = end_futures(hub);
     control.count = nave_lost(ctx) + nv_loss_end_stalled(hub);
     ctx->broken = control.count > 0;
     for (int engine = ctx->beside != NULL ? 0 : 1; engine < ctx->size && told == NAVE_OK; engine++)

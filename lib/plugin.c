@@ -89,9 +89,9 @@ int nv_plugin_load(const void *bytes, size_t size, const nave_kernel **kernels, 
 int nv_task_plugin(nave_task *task, const void *in, size_t in_size, void *out, size_t out_size)
 {
     char reason[512];
-    const nave_kernel *kernels;
+    const nave_kernel *kernels = NULL;
     const uint64_t *head = in;
-    size_t count, offset;
+    size_t count = 0, offset;
     int rc;
     (void)out, (void)out_size;
     if (in_size < sizeof *head || head[0] > NV_PLUGIN_KERNELS ||

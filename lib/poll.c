@@ -38,7 +38,7 @@ static int take_snapshot(struct nv_steer *steer, const char *name, uint64_t numb
             mine.count[d] = named->array.count[d];
         }
     }
-    if (steer->polls == 0) {
+    if (steer->polls == 0 && parts != NULL) {
         *parts = mine;
         return (int)mine.rc;
     }

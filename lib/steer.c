@@ -125,7 +125,7 @@ int nave_steer_double(nave *ctx, const char *name, double *value, double min, do
                  : nv_error_set(&ctx->error, NAVE_EINVAL, "'%s': from %g to %g", name, min, max);
     if (rc == NAVE_OK)
         rc = declare_value(ctx, name, NV_STEER_DOUBLE, value, &named);
-    if (rc != NAVE_OK)
+    if (rc != NAVE_OK || named == NULL)
         return rc;
     named->min = min;
     named->max = max;
@@ -140,7 +140,7 @@ int nave_steer_int64(nave *ctx, const char *name, int64_t *value, int64_t min, i
                                        (long long)min, (long long)max);
     if (rc == NAVE_OK)
         rc = declare_value(ctx, name, NV_STEER_INT64, value, &named);
-    if (rc != NAVE_OK)
+    if (rc != NAVE_OK || named == NULL)
         return rc;
     named->least = min;
     named->most = max;
@@ -158,7 +158,7 @@ int nave_steer_text(nave *ctx, const char *name, char *value, size_t size)
     struct nv_named *named = NULL;
     int rc = size > 0 ? declare_value(ctx, name, NV_STEER_TEXT, value, &named)
                       : nv_error_set(&ctx->error, NAVE_EINVAL, "'%s': no room for a text", name);
-    if (rc == NAVE_OK)
+    if (rc == NAVE_OK && named != NULL)
         named->size = size;
     return rc;
 }
@@ -188,7 +188,7 @@ int nave_command(nave *ctx, const char *name, nave_command_fn *run, void *arg)
     struct nv_named *named = NULL;
     int rc = run != NULL ? declare(ctx, &ctx->steer->commands, name, &named)
                          : nv_error_set(&ctx->error, NAVE_EINVAL, "the command '%s' is NULL", name);
-    if (rc != NAVE_OK)
+    if (rc != NAVE_OK || named == NULL)
         return rc;
     named->run = run;
     named->arg = arg;

@@ -70,6 +70,29 @@ try() # FLAGS...: builds the program and runs it on three ranks
 try $(pkg-config --cflags --libs nave)
 try $(pkg-config --cflags nave) "$prefix/lib/libnave.a" $(pkg-config --static --libs nave)
 
+# A client of a running job needs no MPI, neither to be built nor to run.
+cat >"$TMPDIR/client.c" <<'END'
+#include <nave_client.h>
+#include <stdio.h>
+#include <string.h>
+
+int main(void)
+{
+    nave_client *job;
+    int rc = nave_connect("nothing.json", NULL, &job);
+    puts(nave_client_error(job));
+    nave_disconnect(&job);
+    return rc != NAVE_ECONNECT;
+}
+END
+for linked in "$(pkg-config --cflags --libs nave-client)" \
+    "$(pkg-config --cflags nave-client) $prefix/lib/libnave-client.a $(pkg-config --static --libs nave-client)"; do
+    must ${CC:-cc} -std=c11 -Wall -Wextra -pedantic -Werror -o "$TMPDIR/client" "$TMPDIR/client.c" $linked
+    must "$TMPDIR/client" >/dev/null
+    ! ldd "$TMPDIR/client" | grep -i mpi || { echo "a client is linked with MPI"; exit 1; }
+done
+! ldd "$prefix/bin/nave" | grep -i mpi || { echo "nave is linked with MPI"; exit 1; }
+
 for page in "$prefix"/share/man/man*/*; do
     [ ! -f "$page" ] || ! command -v man >/dev/null || must man -l "$page" >/dev/null
 done

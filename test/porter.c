@@ -201,7 +201,8 @@ static int dial(const struct place *place)
 {
     struct sockaddr_in address = {.sin_family = AF_INET};
     int fd = socket(AF_INET, SOCK_STREAM, 0);
-    address.sin_port = htons((uint16_t)atoi(strrchr(place->connection[0].url, ':') + 1));
+    address.sin_port =
+        htons((uint16_t)strtol(strrchr(place->connection[0].url, ':') + 1, NULL, 10));
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     assert_int_equal(connect(fd, (struct sockaddr *)&address, sizeof address), 0);
     return fd;

@@ -106,7 +106,7 @@ static void values_change_everywhere_at_once(void **state)
 {
     nave_options options;
     nave *ctx = NULL;
-    pthread_t client;
+    pthread_t client = pthread_self();
     int64_t last = 0, when[CHANGES + 1] = {0}, least[CHANGES + 1], most[CHANGES + 1];
     (void)state;
     set_up(&options, &ctx);
@@ -214,7 +214,7 @@ static void arrays_are_of_one_step(void **state)
 {
     nave_options options;
     nave *ctx = NULL;
-    pthread_t client;
+    pthread_t client = pthread_self();
     nave_array field, value = {.data = &all.step, .type = NAVE_INT64};
     double *data = make_block(&field);
     (void)state;
@@ -264,7 +264,7 @@ static void commands_run_on_all_ranks(void **state)
 {
     nave_options options;
     nave *ctx = NULL;
-    pthread_t client;
+    pthread_t client = pthread_self();
     (void)state;
     set_up(&options, &ctx);
     all.commanded = 0;
@@ -327,7 +327,7 @@ static void ranks_go_to_a_farm_and_back(void **state)
 {
     nave_options options = {.kernels = kernels, .kernel_count = 1};
     nave *ctx = NULL;
-    pthread_t client;
+    pthread_t client = pthread_self();
     (void)state;
     for (int round = 0; round < 3; round++) {
         double y[100] = {0}, sum = 0, total = 0;

@@ -34,17 +34,16 @@ int topo_run(int argc, char **argv)
 {
     char *path = find_farm("nave topo");
     char **words = calloc((size_t)argc + 2, sizeof *words);
-    if (path == NULL || words == NULL) {
-        free(path);
-        free(words);
-        return CLI_FAILURE;
+    if (path != NULL && words != NULL) {
+        words[0] = path;
+        for (int i = 0; i < argc; i++)
+            words[i + 1] = argv[i];
+        fflush(NULL);
+        execv(path, words);
+        cli_file_error("nave topo", path, errno);
     }
-    words[0] = path;
-    for (int i = 0; i < argc; i++)
-        words[i + 1] = argv[i];
-    fflush(NULL);
-    execv(path, words);
-    cli_file_error("nave topo", path, errno);
+    free(path);
+    free(words);
     return CLI_FAILURE;
 }
 
@@ -100,7 +99,7 @@ static int option(options *o, int name, char **argv)
     case 't':
         return o->time = optarg, 0;
     case WAIT:
-        return cli_real(VERB, "--wait", optarg, 0, 1e7, &o->wait);
+        return cli_real(VERB, "--wait", optarg, 0, 1e6, &o->wait);
     case 'h':
         return help(), 1;
     case 'V':
@@ -210,7 +209,7 @@ static void say_log(const char *log)
 static int wait_for_file(const options *o, pid_t pid, const char *log)
 {
     double wait = o->wait >= 0 ? o->wait : 60;
-    for (double waited = 0; waited < wait; waited += 0.02) {
+    for (int left = (int)(wait / 0.02); left > 0; left--) {
         int status;
         if (access(o->file, F_OK) == 0)
             return puts(o->file) < 0 ? CLI_FAILURE : CLI_OK;

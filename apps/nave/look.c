@@ -360,7 +360,7 @@ static double print_events(const remote *r, const cJSON *list, int most)
 int look_events(remote *r, int argc, char **argv)
 {
     uint64_t most = 1024;
-    double after = 0, last;
+    double after = 0, seconds = 0, last;
     int follow = 0;
     for (int name; (name = getopt(argc, argv, ":fn:")) != -1;)
         if (name == 'f')
@@ -371,7 +371,7 @@ int look_events(remote *r, int argc, char **argv)
             return CLI_USAGE;
     if (options_end("events", argc, argv, optind) != 0)
         return CLI_USAGE;
-    for (double seconds = 0;; seconds = 5) {
+    for (;;) {
         cJSON *request = remote_request("events"), *answer;
         cJSON_AddNumberToObject(request, "after", after);
         cJSON_AddNumberToObject(request, "seconds", seconds);
@@ -383,5 +383,6 @@ int look_events(remote *r, int argc, char **argv)
         cJSON_Delete(answer);
         if (!follow)
             return CLI_OK;
+        seconds = 5;
     }
 }

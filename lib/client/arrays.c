@@ -182,24 +182,23 @@ static int list_engines(nave_client *client, int **out, size_t *count)
 int nave_client_scatter(nave_client *client, const char *name, const void *base, size_t n,
                         size_t size)
 {
-    int *ranks;
-    size_t m;
+    int *ranks = NULL;
+    size_t m = 0;
     int rc = list_engines(client, &ranks, &m);
     for (size_t j = 0; rc == NAVE_OK && j < m; j++) {
         size_t from = n / m * j + n % m * j / m, to = n / m * (j + 1) + n % m * (j + 1) / m;
         rc = nave_client_push(client, name, (const char *)base + from * size, (to - from) * size,
                               &ranks[j], 1);
     }
-    if (rc == NAVE_OK)
-        free(ranks);
+    free(ranks);
     return rc;
 }
 
 int nave_client_gather(nave_client *client, const char *name, const void **data, size_t *size)
 {
     struct whole all = {0};
-    int *ranks;
-    size_t m;
+    int *ranks = NULL;
+    size_t m = 0;
     int rc = list_engines(client, &ranks, &m);
     if (rc != NAVE_OK)
         return rc;

@@ -149,13 +149,14 @@ static bool take_all(const cJSON *object, struct nv_connection *c)
 int nv_connfile_read(const char *path, struct nv_connection *out, struct nv_why why)
 {
     char text[FILE_MAX];
-    struct nv_connection c = {0};
+    struct nv_connection c;
     cJSON *object;
     double protocol;
     bool good;
     int rc = read_text(path, text, sizeof text - 1, why);
     if (rc != NAVE_OK)
         return rc;
+    memset(&c, 0, sizeof c);
     object = cJSON_Parse(text);
     protocol = take_number(object, "protocol");
     good = cJSON_IsObject(object) && take_all(object, &c);
@@ -219,7 +220,7 @@ static int count_files(const char *folder, char *out, size_t room)
     int count = 0;
     while (dir != NULL && (entry = readdir(dir)) != NULL) {
         char path[NV_PATH_MAX], reason[256];
-        struct nv_connection c;
+        struct nv_connection c = {0};
         if (!ends_in_json(entry->d_name) || strstr(entry->d_name, ".readonly.json") != NULL ||
             snprintf(path, sizeof path, "%s/%s", folder, entry->d_name) >= (int)sizeof path ||
             nv_connfile_read(path, &c, (struct nv_why){reason, sizeof reason}) != NAVE_OK ||

@@ -129,21 +129,21 @@ static bool take_message(void *socket, zmq_msg_t *part, size_t text_max, struct 
 {
     zmq_msg_t data;
     *message = (struct nv_message){0};
-    if (zmq_msg_size(part) <= text_max)
+    bool good = zmq_msg_size(part) <= text_max;
+    if (good)
         message->text = copy_part(part, &message->text_size);
     if (next_part(socket, part, &data)) {
-        if (zmq_msg_size(&data) <= NV_PIECE_MAX)
+        good = good && zmq_msg_size(&data) <= NV_PIECE_MAX && !zmq_msg_more(&data);
+        if (good)
             message->data = copy_part(&data, &message->data_size);
-        if (message->data == NULL || zmq_msg_more(&data)) {
-            free(message->text);
-            message->text = NULL;
-        }
+        good = good && message->data != NULL;
         zmq_msg_close(&data);
     }
     skip_rest(socket);
-    if (message->text == NULL)
+    good = good && message->text != NULL;
+    if (!good)
         nv_message_release(message);
-    return message->text != NULL;
+    return good;
 }
 
 /* ---------------------------------------------------------------------------------- the hub's side */
@@ -352,19 +352,22 @@ static bool wrap(struct nv_server *server, zmq_msg_t *part, void *data, size_t s
     if (owed == NULL)
         return false;
     *owed = (struct owed){&server->owed, size};
+    if (zmq_msg_init_data(part, data, size, let_go, owed) != 0) {
+        free(owed);
+        return false;
+    }
     atomic_fetch_add_explicit(&server->owed, size, memory_order_relaxed);
-    if (zmq_msg_init_data(part, data, size, let_go, owed) == 0)
-        return true;
-    let_go(data, owed);
-    return false;
+    return true;
 }
 
-static bool send_wrapped(struct nv_server *server, void **data, size_t size, bool more)
+/* Sends a part; its memory is ZeroMQ's then, or freed. */
+static bool send_memory(struct nv_server *server, void *data, size_t size, bool more)
 {
     zmq_msg_t part;
-    if (!wrap(server, &part, *data, size))
+    if (!wrap(server, &part, data, size)) {
+        free(data);
         return false;
-    *data = NULL;
+    }
     if (zmq_msg_send(&part, server->router, ZMQ_DONTWAIT | (more ? ZMQ_SNDMORE : 0)) >= 0)
         return true;
     zmq_msg_close(&part);
@@ -373,14 +376,19 @@ static bool send_wrapped(struct nv_server *server, void **data, size_t size, boo
 
 void nv_server_send(struct nv_server *server, const struct nv_peer *to, struct nv_message *message)
 {
-    void *text = message->text;
-    message->text = NULL;
-    if (zmq_send(server->router, to->id, to->size, ZMQ_DONTWAIT | ZMQ_SNDMORE) >= 0 &&
-        send_wrapped(server, &text, message->text_size, message->data != NULL) &&
-        message->data != NULL)
-        send_wrapped(server, &message->data, message->data_size, false);
-    free(text);
-    nv_message_release(message);
+    struct nv_message m = *message;
+    bool more = m.data != NULL, sent;
+    *message = (struct nv_message){0};
+    sent = zmq_send(server->router, to->id, to->size, ZMQ_DONTWAIT | ZMQ_SNDMORE) >= 0;
+    if (!sent) {
+        nv_message_release(&m);
+        return;
+    }
+    sent = send_memory(server, m.text, m.text_size, more);
+    if (more && sent)
+        send_memory(server, m.data, m.data_size, false);
+    else
+        free(m.data);
 }
 
 /* ------------------------------------------------------------------------------------- a client's */

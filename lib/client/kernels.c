@@ -54,8 +54,8 @@ static int take_word(nave_client *client, const char *kernel, char *const *words
 int nave_client_encode(nave_client *client, const char *kernel, char *const *words, size_t n,
                        void **in, size_t *in_size, size_t *out_size)
 {
-    struct nv_signature signature;
-    bool known;
+    struct nv_signature signature = {0};
+    bool known = false;
     int rc = find(client, kernel, &signature, &known);
     if (rc != NAVE_OK)
         return rc;
@@ -84,8 +84,8 @@ static char *render(const struct nv_fields *fields, const void *data, size_t siz
 int nave_client_show(nave_client *client, const char *kernel, const void *data, size_t size,
                      int json, char **out)
 {
-    struct nv_signature signature;
-    bool known;
+    struct nv_signature signature = {0};
+    bool known = false;
     char *text;
     int rc = find(client, kernel, &signature, &known);
     if (rc != NAVE_OK)

@@ -101,7 +101,7 @@ static int start(struct nv_tunnel *tunnel, const struct nv_connection *connectio
 /* Until this end is there. */
 static int wait_for_end(struct nv_tunnel *tunnel, double seconds, struct nv_why why)
 {
-    for (double waited = 0; waited < seconds; waited += 0.02) {
+    for (int left = (int)(seconds / 0.02) + 1; left > 0; left--) {
         struct stat status;
         int ended = 0;
         if (stat(tunnel->socket, &status) == 0)
