@@ -258,14 +258,14 @@ memory = address$(comma)undefined
 
 sanitize:
 	+@$(call can_build,$(CC),$(memory),int main(void) { return 0; }); \
-	$(again) O=$(below)$@ SANITIZE=$(memory) CFLAGS='-O1 -g' $(patsubst $(O)/%,$(below)$@/%,$(pure))
+	$(again) O=$(below)$@ SANITIZE=$(memory) WERROR= CFLAGS='-O1 -g' $(patsubst $(O)/%,$(below)$@/%,$(pure))
 
 FUZZ_CC ?= clang
 fuzz_trial := int LLVMFuzzerTestOneInput(const char *data, unsigned long size) { return !data + !size; }
 
 fuzz:
 	+@$(call can_build,$(FUZZ_CC),fuzzer$(comma)$(memory),$(fuzz_trial)); \
-	$(again) O=$(below)$@ SANITIZE=fuzzer-no-link$(comma)$(memory) CC='$(FUZZ_CC)' CFLAGS='-O1 -g' fuzzers
+	$(again) O=$(below)$@ SANITIZE=fuzzer-no-link$(comma)$(memory) CC='$(FUZZ_CC)' WERROR= CFLAGS='-O1 -g' fuzzers
 
 .PHONY: fuzzers
 fuzzers: $(fuzzers) ; @:
@@ -314,11 +314,12 @@ $(tidied): $(O)/lint/%.tidy: $(S)%.c $(S).clang-tidy $(headers) $(O)/flags
 .PHONY: install uninstall
 public    := $(notdir $(wildcard $(S)include/*.h))
 man_pages := $(notdir $(wildcard $(S)doc/*.1 $(S)doc/*.3))
-job_docs  := batch.md $(addprefix batch/,$(notdir $(wildcard $(S)doc/batch/*.sh)))
+completion := $(prefix)/share/bash-completion/completions
+job_docs  := batch.md protocol.md $(addprefix batch/,$(notdir $(wildcard $(S)doc/batch/*.sh)))
 man_path   = $(mandir)/man$(patsubst .%,%,$(suffix $1))/$1
 installed  = $(patsubst $(O)/bin/%,$(bindir)/%,$(programs)) $(addprefix $(includedir)/,$(public)) $(addprefix $(libdir)/pkgconfig/,nave.pc nave-client.pc) \
              $(foreach name,nave nave-client,$(addprefix $(libdir)/lib$(name).,a so so.$(SOVERSION) so.$(VERSION))) \
-             $(foreach page,$(man_pages),$(call man_path,$(page))) $(addprefix $(docdir)/,$(job_docs))
+             $(foreach page,$(man_pages),$(call man_path,$(page))) $(addprefix $(docdir)/,$(job_docs)) $(completion)/nave
 
 install: all
 	$(INSTALL) -d $(addprefix $(DESTDIR),$(sort $(dir $(installed))))
@@ -332,6 +333,7 @@ install: all
 	$(INSTALL) -m 644 $(addprefix $(S)include/,$(public)) $(DESTDIR)$(includedir)
 	$(foreach page,$(man_pages),$(INSTALL) -m 644 $(S)doc/$(page) $(DESTDIR)$(call man_path,$(page)) &&) :
 	$(foreach file,$(job_docs),$(INSTALL) -m 644 $(S)doc/$(file) $(DESTDIR)$(docdir)/$(file) &&) :
+	$(INSTALL) -m 644 $(S)doc/nave.bash $(DESTDIR)$(completion)/nave
 
 uninstall:
 	rm -f $(addprefix $(DESTDIR),$(installed))

@@ -65,7 +65,7 @@ static int map_for_a_while(nave *ctx, void *arg)
     struct door_bench *bench = arg;
     double began, now;
     size_t tasks = 0;
-    pthread_t client;
+    pthread_t client = pthread_self();
     nave_view *farm;
     int rc = nave_balanced(ctx, NULL, &farm);
     atomic_store(&bench->ended, false);

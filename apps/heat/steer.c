@@ -41,7 +41,7 @@ static void log_line(void *arg, int level, const char *line)
 
 static int open_door(heat_steer *steer, const heat_options *options, const heat_grid *grid)
 {
-    nave_options door = {.program = PROGRAM, .log = log_line};
+    nave_options door = {.program = PROGRAM, .log = log_line, .drain = 1};
     int rc;
 
     door.log_arg = (void *)options;

@@ -189,29 +189,42 @@ static void become_mpirun(const options *o, char *farm)
     execv("/bin/sh", (char *const *)(uintptr_t)words);
 }
 
-/* The last lines of the log, on one line. */
+/* The last lines of the log. */
 static void say_log(const char *log)
 {
-    char text[512] = "";
+    char text[2048] = "", *from = text;
     FILE *file = fopen(log, "r");
     size_t size;
     if (file == NULL)
         return;
     if (fseek(file, -(long)sizeof text + 1, SEEK_END) != 0)
         rewind(file);
+    else
+        from = NULL; /* amid a line */
     size = fread(text, 1, sizeof text - 1, file);
     fclose(file);
     text[size] = '\0';
-    fputs(text, stderr);
+    if (from == NULL && (from = strchr(text, '\n')) != NULL)
+        from++;
+    fputs(from != NULL ? from : text, stderr);
 }
 
-/* Until the file is there, or the farm has ended. */
-static int wait_for_file(const options *o, pid_t pid, const char *log)
+/* Which file it is that has the name; 0: none. */
+static ino_t number_of(const char *file)
+{
+    struct stat status;
+    return stat(file, &status) == 0 ? status.st_ino : 0;
+}
+
+/* Until a new file is there, or the farm has ended.  (An old one that a farm has left behind is replaced
+ * by the new farm, or is its reason to end.) */
+static int wait_for_file(const options *o, pid_t pid, const char *log, ino_t old)
 {
     double wait = o->wait >= 0 ? o->wait : 60;
     for (int left = (int)(wait / 0.02); left > 0; left--) {
         int status;
-        if (access(o->file, F_OK) == 0)
+        ino_t now = number_of(o->file);
+        if (now != 0 && now != old)
             return puts(o->file) < 0 ? CLI_FAILURE : CLI_OK;
         if (waitpid(pid, &status, WNOHANG) == pid) {
             say_log(log);
@@ -234,21 +247,25 @@ static void live_on(const options *o, char *farm, int log)
     _exit(127);
 }
 
+static int is_running(const char *file)
+{
+    nave_client *client = NULL;
+    int rc = access(file, F_OK) == 0 ? nave_connect(file, NULL, &client) : NAVE_ECONNECT;
+    nave_disconnect(&client);
+    return rc == NAVE_OK;
+}
+
 static int start_here(const options *o, char *farm)
 {
     char log[PATH_MAX + 8];
+    ino_t old;
     int fd;
     pid_t pid;
     snprintf(log, sizeof log, "%s.log", o->file);
-    if (access(o->file, F_OK) == 0) {
-        nave_client *client;
-        int rc = nave_connect(o->file, NULL, &client);
-        nave_disconnect(&client);
-        if (rc == NAVE_OK)
-            return cli_error(VERB, "%s: that farm is running already (nave stop)", o->file),
-                   CLI_FAILURE;
-        unlink(o->file);
-    }
+    if (is_running(o->file))
+        return cli_error(VERB, "%s: that farm is running already (nave stop)", o->file),
+               CLI_FAILURE;
+    old = number_of(o->file);
     fd = open(log, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, S_IRUSR | S_IWUSR);
     if (fd < 0)
         return cli_file_error(VERB, log, errno), CLI_FAILURE;
@@ -259,7 +276,7 @@ static int start_here(const options *o, char *farm)
     close(fd);
     if (pid < 0)
         return cli_error(VERB, "fork: %s", strerror(errno)), CLI_FAILURE;
-    return wait_for_file(o, pid, log);
+    return wait_for_file(o, pid, log, old);
 }
 
 /* A job script of `nave batch`, submitted. */

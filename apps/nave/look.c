@@ -89,10 +89,13 @@ static void print_steering(const cJSON *status)
 static void print_hello(const cJSON *hello)
 {
     const char *program = remote_text(hello, "program");
+    double absent = remote_number(hello, "absent");
     printf("%-10s %s%s%s%s\n", "job", remote_text(hello, "job"), program[0] != '\0' ? " (" : "",
            program, program[0] != '\0' ? ")" : "");
     printf("%-10s %s, process %.0f, %.0f ranks, Nave %s\n", "hub", remote_text(hello, "host"),
            remote_number(hello, "pid"), remote_number(hello, "ranks"), remote_text(hello, "nave"));
+    if (absent > 1)
+        printf("%-10s the program has been out of Nave's calls for %.0f s\n", "", absent);
 }
 
 static void print_status(const cJSON *status)
@@ -153,7 +156,7 @@ int look_status(remote *r, int argc, char **argv)
         code = remote_failed(r, "status");
     else if (!r->json)
         print_status(status);
-    if (r->json && status != NULL) {
+    if (r->json) {
         join(hello, status);
         remote_json(r, hello);
     }
@@ -294,7 +297,9 @@ static void print_task(const cJSON *t)
     printf("%10s  %-16s %-9s", remote_text(t, "task"), remote_text(t, "kernel"),
            remote_text(t, "state"));
     if (cJSON_HasObjectItem(t, "engine"))
-        printf(" engine %.0f (%s) %.6g s", remote_number(t, "engine"), remote_text(t, "host"), ran);
+        printf(" engine %.0f (%s)", remote_number(t, "engine"), remote_text(t, "host"));
+    if (ran > 0)
+        printf(" %.6g s", ran);
     if (cJSON_HasObjectItem(t, "message"))
         printf(": %s (code %.0f)", remote_text(t, "message"), remote_number(t, "code"));
     putchar('\n');
