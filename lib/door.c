@@ -304,9 +304,17 @@ int nv_door_outcome(struct nv_door *door, const nave_future *future)
 /* "ADDRESS", "ADDRESS:PORT", ":PORT", IPv6 addresses in brackets: as ZeroMQ wants it. */
 static void endpoint_of(const char *listen, char *out, size_t room)
 {
-    const char *colon = strrchr(listen, ':');
-    bool bare = colon == NULL || (listen[0] == '[' && colon[-1] != ']') ||
-                (listen[0] != '[' && strchr(listen, ':') != colon);
+    static const char local[] = "localhost";
+    char number[NV_URL_MAX];
+    const char *colon;
+    bool bare;
+    if (strncmp(listen, local, sizeof local - 1) == 0) { /* ZeroMQ wants addresses */
+        snprintf(number, sizeof number, "127.0.0.1%s", listen + sizeof local - 1);
+        listen = number;
+    }
+    colon = strrchr(listen, ':');
+    bare = colon == NULL || (listen[0] == '[' && colon[-1] != ']') ||
+           (listen[0] != '[' && strchr(listen, ':') != colon);
     if (bare)
         snprintf(out, room,
                  strchr(listen, ':') != NULL && listen[0] != '[' ? "tcp://[%s]:*" : "tcp://%s:*",
@@ -393,14 +401,15 @@ static int write_files(struct nv_door *door, struct nv_connection *connection,
                        const struct nv_keys *keys)
 {
     int rc = NAVE_OK;
-    for (int role = 0; role < NV_ROLES && rc == NAVE_OK; role++) {
+    /* That of control last: whoever sees it finds the other. */
+    for (int role = NV_ROLES - 1; role >= 0 && rc == NAVE_OK; role--) {
         connection->role = (enum nv_role)role;
         connection->keys = keys[role];
         rc = nv_connfile_write(role == NV_CONTROL ? door->file : door->readonly, connection,
                                door->why);
     }
     if (rc != NAVE_OK)
-        unlink(door->file);
+        unlink(door->readonly);
     return rc;
 }
 

@@ -148,12 +148,18 @@ int nave_client_ask(nave_client *client, const char *request, const void *data, 
 
 /* ------------------------------------------------------------------------------------- connecting */
 
-/* The hub listens where only its own host can reach it, and this is another. */
-static bool out_of_reach(const struct nv_connection *c)
+static bool is_far(const struct nv_connection *c)
 {
     char host[256] = "";
     gethostname(host, sizeof host - 1);
-    return strncmp(c->url, "tcp://127.", 10) == 0 && strcmp(host, c->location) != 0;
+    return strcmp(host, c->location) != 0;
+}
+
+/* The hub listens where only its own host can reach it, and this is another.  (There may be a way that was
+ * made by hand.) */
+static bool out_of_reach(const struct nv_connection *c)
+{
+    return strncmp(c->url, "tcp://127.", 10) == 0 && is_far(c);
 }
 
 static int say_ssh(nave_client *client)
@@ -179,15 +185,15 @@ static int open_link(nave_client *client, const char *path, const nave_client_op
                       "%s: the job '%s' (process %ld) has ended; the file is stale", path, c->job,
                       c->pid);
     strcpy(url, c->url);
-    if (login[0] != '\0' && (opt->ssh != NULL || out_of_reach(c)))
+    if (login[0] != '\0' && (opt->ssh != NULL || is_far(c)))
         rc = nv_tunnel_open(c, login, client->timeout, url, sizeof url, client->why,
                             &client->tunnel);
-    else if (out_of_reach(c))
-        rc = say_ssh(client);
     if (rc == NAVE_OK)
         rc = nv_link_open(url, c->server_key, &c->keys, client->why, &client->link);
     if (rc == NAVE_OK)
         rc = nv_client_do(client, nv_client_request("hello"), NULL, 0, 0);
+    if (rc == NAVE_ECONNECT && client->tunnel == NULL && login[0] == '\0' && out_of_reach(c))
+        rc = say_ssh(client);
     return rc;
 }
 

@@ -1,0 +1,481 @@
+#!/bin/sh
+# A farm without work of its own (`nave start`) and its clients: all that can be asked, tasks, kernels, objects, who may
+# do what, connection files that are none, and clients that misbehave.
+# timeout: 180
+set -u
+. "$NAVE_SRC/test/shell/door.sh"
+
+# --- start
+
+"$nave" start -n 3 >out 2>err </dev/null || { wrong "exit status $? of nave start:"; cat err; exit 1; }
+same 'what nave start prints' "$folder/farm.json" "$(cat out)"
+farm=$folder/farm.json readonly=$folder/farm.readonly.json
+for file in "$farm" "$readonly"; do
+    same "who may read $file" -rw------- "$(ls -l "$file" | cut -c 1-10)"
+    [ -z "$python" ] || python3 -c 'import json, sys; json.load(open(sys.argv[1]))' "$file" || wrong "$file is no JSON"
+done
+same 'roles' 'control readonly' "$(value "$farm" role) $(value "$readonly" role)"
+url=$(value "$farm" url)
+port=${url##*:}
+case $url in tcp://127.0.0.1:[0-9]*) ;; *) wrong "the farm listens at $url" ;; esac
+
+# --- looking; without a name the only job is meant
+
+good status
+for text in '^job *farm ' "^hub .*process $(value "$farm" pid), 3 ranks" '^state *running' '^engines *3: ' \
+    '^tasks *0 waiting, 0 running, 0 succeeded'; do
+    says "$text" out
+done
+job=farm
+good engines
+same 'engines' '0 1 2' "$(awk 'NR > 1 { print $1 }' out | xargs)"
+good kernels
+says '^echo  *3 engines  char text\[\] -> char text\[\]$' out
+good calls
+same 'lines of no calls' 1 "$(wc -l <out | tr -d ' ')"
+gives '' objects
+job=$farm
+for verb in status engines kernels calls objects tasks; do
+    json $verb
+done
+json status
+same 'ranks and state' '3 running' "$(value json ranks) $(value json state)"
+good events
+says 'the farm is open: 3 ranks' out
+
+# --- submitting: a word, words that are one, a file, standard input
+
+call echo hello
+first=$call
+good wait $call
+gives hello result $call
+gives hello result $call.0
+gives hello submit -w echo hello
+refused 1 'words' submit echo two words
+printf 'from a file' >file
+gives 'from a file' submit -w echo @file
+dd if=/dev/urandom of=data bs=65536 count=16 2>/dev/null
+call echo @data
+good result -o back $call
+cmp data back || wrong 'an echo of a file of random bytes'
+printf 'standard input' | "$nave" -c "$job" submit -w echo - >out 2>err || { wrong 'submit -:'; cat err; }
+same 'an echo of standard input' 'standard input' "$(cat out)"
+json submit echo hello
+case $(value json call) in '' | *[!0-9]*) wrong "no call in $(cat json)" ;; esac
+
+call -p 7 echo high
+good wait $call
+json calls
+same 'the priority of the last call' 7 "$(value json priority)"
+call -e 2 echo there
+good wait $call
+json tasks $call
+same 'the engine that was named' 2 "$(value json engine)"
+gives "$(printf 'all\nall\nall')" submit -w --each echo all
+call --each echo all
+good wait $call
+good tasks $call
+same 'engines of --each' '0 1 2' "$(sed 's/.*engine \([0-9]*\) .*/\1/' out | sort | xargs)"
+refused 1 "no kernel 'nosuch'" submit nosuch x
+refused 1 'rank 7' submit -e 7 echo x
+refused 2 'no list of ranks' submit -e x echo x
+
+# --- ten thousand, of two sizes: two calls, and two clients at once that fetch what another has submitted
+
+awk 'BEGIN { for (i = 10000; i < 15000; i++) print "a" i; for (; i < 20000; i++) print "bb" i }' >lines
+good submit --each-line echo @lines
+calls=$(xargs <out)
+set -- $calls
+same 'calls of two sizes' 2 $#
+good wait $calls
+for number in $calls; do
+    good tasks -n 10000 --succeeded $number
+    same "succeeded tasks of call $number" 5000 "$(grep -c "^ *$number\\.[0-9]*  echo  *succeeded " out)"
+done
+timeout 100 "$nave" -c "$farm" result $1 >results.1 2>err.1 &
+one=$!
+timeout 100 "$nave" -c "$readonly" result $2 >results.2 2>err.2 &
+two=$!
+settled $one
+same 'exit status of the first client' '0' "$?$(head -n 3 err.1)"
+settled $two
+same 'exit status of the second client' '0' "$?$(head -n 3 err.2)"
+cat results.1 results.2 | cmp - lines || wrong "the results of 10,000 tasks: $(cat results.1 results.2 | wc -l)"
+head -n 3 lines | "$nave" -c "$job" submit -w --each-line echo >out 2>err || wrong "lines of standard input: $(cat err)"
+same 'results of lines' "$(head -n 3 lines)" "$(cat out)"
+good forget $calls
+refused 1 "no call $1" result $1
+
+# --- objects
+
+good push data data
+good objects
+same 'objects' 'data on 0,1,2' "$(xargs <out)"
+good pull -o back data
+cmp data back || wrong 'what was pushed and pulled'
+for rank in 0 1 2; do
+    good pull -e $rank data
+    cmp data out || wrong "what was pushed to all and pulled from engine $rank"
+done
+printf some >some
+good push -e 1 some some
+good objects
+says '^some  *on 1$' out
+gives some pull some
+refused 1 "no object 'some'" pull -e 2 some
+good push -e 0,2 some file
+gives some pull -e 1 some
+good pull -e 2 some
+cmp file out || wrong 'an object on two engines'
+printf less >some
+good push some some
+gives less pull -e 0 some
+
+good push --scatter dealt data
+: >back
+for rank in 0 1 2; do
+    good pull -e $rank dealt
+    [ $(($(wc -c <out) / 1024)) = 341 ] || wrong "a third of 1 MiB is $(wc -c <out) bytes"
+    cat out >>back
+done
+cmp data back || wrong 'what was scattered'
+good pull --gather -o back dealt
+cmp data back || wrong 'what was scattered and gathered'
+
+good pull --type double -o data.npy data
+same 'bytes of .npy' 1048704 "$(wc -c <data.npy | tr -d ' ')"
+tail -c 1048576 data.npy | cmp - data || wrong 'the data of .npy'
+[ -z "$python" ] || python3 - <<'END' || wrong 'the header of .npy'
+import ast, struct
+text = open("data.npy", "rb").read(128)
+assert text[:8] == b"\x93NUMPY\1\0" and struct.unpack("<H", text[8:10]) == (118,)
+assert ast.literal_eval(text[10:].decode()) == {"descr": "<f8", "fortran_order": False, "shape": (131072,)}
+END
+good push array data.npy
+good pull array
+cmp data out || wrong 'the data of .npy that was pushed'
+head -c 1000 data.npy >cut.npy
+refused 1 'cut.npy' push array cut.npy
+good pull array
+cmp data out || wrong 'an array after another that could not be pushed'
+good drop data dealt array
+good objects
+same 'objects that are left' 'some on 0,1,2' "$(xargs <out)"
+
+# --- who may only look
+
+job=$readonly
+printf 'int x;\n' >x.c
+for words in 'submit echo x' 'submit -w echo x' 'push data data' 'cancel 1' 'forget 1' 'set x 1' 'command x' \
+    'drop some' 'cc x.c' pause resume stop; do
+    refused 1 "is not for a readonly connection" $words
+done
+good status
+says '^state *running' out
+gives hello result $first
+gives less pull some
+good wait $first
+json status
+same 'the role of who looks' readonly "$(value json role)"
+job=$farm
+good status
+
+# --- kernels from outside
+
+kernel() # FILE EXPRESSION
+{
+    cat >"$1" <<END
+#include <nave_kernel.h>
+static int square(nave_task *task, const void *in, size_t in_size, void *out, size_t out_size)
+{
+    double x = *(const double *)in;
+    (void)in_size, (void)out_size;
+    if (x < 0)
+        return nave_fail(task, "%g is below zero", x);
+    *(double *)out = $2;
+    return 0;
+}
+NAVE_PLUGIN(NAVE_KERNEL_OF(square, "double x -> double y"))
+END
+}
+
+kernel square.c 'x * x'
+good cc square.c
+good kernels
+says '^square  *3 engines  double x -> double y$' out
+gives 9 submit -w square 3
+gives "$(printf '9\n9\n9')" submit -w --each square 3
+seq 1 1000 >numbers
+awk '{ print $1 * $1 }' numbers >squares
+good submit -w --each-line square @numbers
+cmp out squares || wrong 'squares of 1 to 1000'
+refused 1 "'three' is not a number" submit square three
+refused 1 '2 words' submit square 1 2
+call square -3
+failed=$call
+refused 1 '1 of 1 tasks' wait $call
+refused 1 '.3 is below zero' result $call
+refused 1 '.3 is below zero' result $call.0
+good tasks --failed
+says "^ *$call\\.0  square  *failed .*: -3 is below zero " out
+same 'failed tasks' 1 "$(wc -l <out | tr -d ' ')"
+good explain $call.0
+says '.3 is below zero' out
+
+kernel square.c 'x * x * 2'
+good cc square.c
+gives 18 submit -w square 3
+gives "$(printf '18\n18\n18')" submit -w --each square 3
+kernel square.c 'x * nonsense'
+ask cc square.c
+same 'exit status of nave cc of what does not compile' 1 $status
+says '^square.c:8:[0-9]*: error: .*nonsense' err
+says '^nave: cc: square.c: ' err
+gives 18 submit -w square 3
+printf 'static int x;\n' >none.c
+ask cc none.c
+same 'exit status of nave cc of what is no plug-in' 1 $status
+[ -s err ] || wrong 'nave cc says nothing of what is no plug-in'
+refused 1 'missing.c' cc missing.c
+
+cat >deeds.c <<'END'
+#include <nave_kernel.h>
+#include <stdlib.h>
+static volatile int turns;
+static int crash(nave_task *task, const void *in, size_t in_size, void *out, size_t out_size)
+{
+    (void)task, (void)in, (void)in_size, (void)out, (void)out_size;
+    abort();
+}
+static int loop(nave_task *task, const void *in, size_t in_size, void *out, size_t out_size)
+{
+    (void)task, (void)in, (void)in_size, (void)out, (void)out_size;
+    while (turns >= 0)
+        turns = 1;
+    return 0;
+}
+NAVE_PLUGIN(NAVE_KERNEL(crash), NAVE_KERNEL(loop))
+END
+good cc deeds.c
+refused 1 'signal 6' submit -g -w crash
+refused 1 'longer than 0.5 s' submit -g -t 0.5 -w loop
+gives on submit -w echo on
+good engines
+same 'engines after a crash' 3 "$(awk 'NR > 1 && $4 == "idle"' out | wc -l | tr -d ' ')"
+good tasks --failed
+for deed in crash loop; do
+    same "failed tasks of $deed" 1 "$(grep -c "  $deed  *failed " out)"
+done
+
+# --- paused, cancelled, forgotten
+
+good pause
+good status
+says '^state *paused' out
+call echo held
+good explain $call
+says "^task $call\\.0 (echo) is waiting: .*paused" out
+good tasks --waiting $call
+same 'tasks that wait' 1 "$(wc -l <out | tr -d ' ')"
+refused 1 'is not complete' wait -t 0.1 $call
+refused 1 'is waiting' result -t 0.1 $call
+held=$call
+call echo never
+refused 1 'is not complete; cancel it first' forget $call
+good cancel $call
+number=$call
+call -e 1 -p -1 echo low
+low=$call
+call -e 1 echo middle
+middle=$call
+call -e 1 -p 1 echo high
+good resume
+good wait $held $low $middle $call
+gives held result $held
+for order in $low $middle $call; do
+    json tasks $order
+    echo "$(value json started) $order"
+done | sort -g | awk '{ print $2 }' >order
+same 'tasks of one engine by priority' "$call $middle $low" "$(xargs <order)"
+call=$number
+refused 1 'cancelled' wait $call
+refused 1 'was cancelled' result $call
+good tasks --cancelled
+says "^ *$call\\.0  echo  *cancelled" out
+good forget $call
+refused 1 "no call $call" result $call
+refused 1 "call $call" forget $call
+refused 1 'no call 999999' cancel 999999
+call -g loop
+until_there is_in_state $call running || wrong "a task that runs is $(state_of $call)"
+good cancel $call
+refused 1 'cancelled' wait $call
+has_event() # TEXT
+{
+    good events
+    grep -q -e "$1" out
+}
+for text in 'pause ' 'resume ' "submit *call $call: 1 tasks of 'loop'" "cancel *call $call" "complete *call $call"; do
+    until_there has_event "$text" || { wrong "no event \"$text\":"; cat out; }
+done
+
+# --- files that lead nowhere
+
+job=''
+XDG_RUNTIME_DIR="$TMPDIR/empty" ask status
+same 'exit status without any job' 1 $status
+says 'no job to be seen in .*/empty/nave: name its connection file' err
+refused 1 'missing.json: No such file' -c missing.json status
+: >empty.json
+refused 1 'empty.json: it is empty' -c empty.json status
+head -c 150 "$farm" >part.json
+refused 1 'part.json: this is no connection file, or only a part of one' -c part.json status
+echo '{"name": "else", "version": [1, 2]}' >else.json
+refused 1 'else.json: this is no connection file' -c else.json status
+refused 1 'data: ' -c data status
+sed 's/\("protocol":[^0-9]*\)1,/\199,/' "$farm" >future.json
+refused 1 'future.json: the job speaks protocol 99 ' -c future.json status
+true &
+dead=$!
+settled $dead
+sed "s/\\(\"pid\":[^0-9]*\\)[0-9]*/\\1$dead/" "$farm" >stale.json
+refused 1 "stale.json: the job 'farm' (process $dead) has ended" -c stale.json status
+sed 's/"url":.*/"url": "tcp:\/\/127.0.0.1:1",/' "$farm" >nobody.json
+refused 1 'no connection at tcp://127.0.0.1:1 ' -c nobody.json status
+sed 's/"location":.*/"location": "a-host-elsewhere",/' nobody.json >elsewhere.json
+refused 1 'of a-host-elsewhere only: use --ssh' -c elsewhere.json status
+
+job=$farm
+NAVE_CONNECTION=else.json ask status
+same 'the option before the environment' 0 $status
+
+# --- another job beside it: its keys, its port, its file
+
+"$nave" start -n 1 --job other >out 2>err </dev/null || wrong "exit status $? of a second nave start: $(cat err)"
+same 'what a second nave start prints' "$folder/other.json" "$(cat out)"
+job=''
+refused 1 "2 jobs in $folder: name" status
+job=other
+gives hello submit -w echo hello
+refused 1 "no call $failed" result $failed
+job=$farm
+gives hello result $first
+
+# keys_of FILE: those of this file, in the farm's.
+keys_of()
+{
+    awk -v keys="$1" 'BEGIN { while ((getline line < keys) > 0)
+            if (line ~ /"(public|secret)_key"/) key[line ~ /secret/] = line }
+        /"public_key"/ { print key[0]; next }
+        /"secret_key"/ { print key[1]; next }
+        { print }' "$farm"
+}
+
+job=''
+for keys in "$folder/other.json" "$folder/other.readonly.json"; do
+    keys_of "$keys" >wrong.json
+    refused 1 'does not accept these keys' -c wrong.json status
+done
+keys_of "$readonly" >demoted.json
+refused 1 'is not for a readonly connection' -c demoted.json submit echo x # whatever the file says of its role
+for key in server_key public_key secret_key; do
+    sed "s/\(\"$key\":[^\"]*\"\)\(.\)\(.\)/\1\3\2/" "$farm" >wrong.json
+    cmp -s wrong.json "$farm" || refused 1 'no connection at' -c wrong.json status
+done
+
+refused 1 'farm.json: that farm is running already' start -n 1
+cp "$farm" before
+NAVE_CONNECTION=$farm "$NAVE_MPIRUN" -np 1 "$NAVE_BUILD/bin/heat" --grid 10 --steps 1 >out 2>err &&
+    wrong 'a job opens although its connection file is that of another'
+says "farm.json: belongs to the job 'farm' on .* (process $(value "$farm" pid))" err
+cmp before "$farm" || wrong 'the connection file of a job that lives is replaced'
+cp else.json before
+NAVE_CONNECTION=./else.json "$NAVE_MPIRUN" -np 1 "$NAVE_BUILD/bin/heat" --grid 10 --steps 1 >out 2>err &&
+    wrong 'a job opens although what would be its connection file is none'
+says 'else.json: there is a file that is no connection file; it is not replaced' err
+cmp before else.json || wrong 'a file that is no connection file is replaced'
+NAVE_CONNECTION=./stale.json "$NAVE_MPIRUN" -np 1 "$NAVE_BUILD/bin/heat" --grid 10 --steps 1 >out 2>err ||
+    { wrong 'a job that finds the file of one that has ended:'; cat err; }
+leaves stale.json
+job=''
+for file in else elsewhere; do # what is none, and that of a job that lives on a host elsewhere
+    cp $file.json before
+    ask start -n 1 -c ./$file.json
+    same "exit status of nave start -c $file.json" 1 $status
+    [ ! -s out ] || { wrong "nave start -c $file.json prints:"; cat out; }
+    says "$file.json: " err
+    cmp before $file.json || wrong "nave start has replaced $file.json"
+done
+ask start -n 1 --job third --listen "127.0.0.1:$port"
+same 'exit status of nave start at a port that is taken' 1 $status
+says "cannot listen on tcp://127.0.0.1:$port: " err
+same 'files of a farm that could not start' "$folder/third.json.log" "$(ls "$folder"/third*)"
+
+job=other
+good stop
+leaves "$folder/other.json"
+job=$farm
+
+# --- garbage at the port, while others work
+
+if [ -n "$python" ]; then
+    cat >garbage.py <<'END'
+import os, socket, struct, sys
+
+greeting = b"\xff\0\0\0\0\0\0\0\1\x7f\3\0" + b"NULL".ljust(20, b"\0") + b"\0" * 32
+curve = greeting.replace(b"NULL\0", b"CURVE")
+texts = [b"GET / HTTP/1.0\r\n\r\n", b"\0" * 100, os.urandom(5000), greeting, curve,
+         curve + b"\4\xc8\5HELLO" + b"\1" * 194, curve + struct.pack(">BQ", 6, 2**62), b""]
+for turn in range(80):
+    with socket.create_connection(("127.0.0.1", int(sys.argv[1]))) as s:
+        try:
+            s.sendall(texts[turn % len(texts)])
+        except OSError:
+            pass # the farm has had enough of it
+END
+    python3 garbage.py "$port" >garbage.out 2>&1 &
+    garbage=$!
+    good submit -w --each-line echo @numbers
+    cmp out numbers || wrong 'results beside garbage at the port'
+    settled $garbage || { wrong 'nobody listens:'; cat garbage.out; }
+    good submit -w echo 'after garbage'
+fi
+
+# --- all clients have gone, more than may be there at once
+
+one_client()
+{
+    ask status
+    grep -q '^state .*, 1 clients$' out
+}
+until_there one_client || wrong "clients that are gone are counted: $(grep '^state' out)"
+
+# --- a client that is killed while it fetches
+
+dd if=/dev/zero of=large bs=1000000 count=200 2>/dev/null
+good push -e 1 large large
+"$nave" -c "$farm" pull -e 1 -o fetched large >out 2>err &
+client=$!
+begun() # there is a part of the file
+{
+    [ -n "$(find . -name '.nave-*' -size +8000)" ]
+}
+until_there begun
+kill -9 $client
+settled $client
+same 'exit status of a client that was killed' 137 $?
+[ ! -e fetched ] || wrong 'a part of an object has the name of the whole'
+rm -f .nave-*
+gives on submit -w echo on
+good pull -e 1 -o fetched large
+cmp large fetched || wrong '200 MB'
+rm -f large fetched
+
+# --- stop
+
+before=$(value "$farm" pid)
+good stop
+leaves "$farm"
+until_there gone "$before" || wrong "process $before is there although the farm was stopped"
+refused 1 'farm.json: No such file' status
+[ $failures = 0 ]
