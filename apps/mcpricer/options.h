@@ -12,11 +12,11 @@ typedef struct mc_options {
     uint64_t paths;      /* of each cell, to begin with */
     double target_error; /* 0: none */
     const char *json, *csv;
-    const char *journal; /* see nave_options */
+    const char *journal;             /* see nave_options */
     const char *connection, *listen; /* see nave_options */
-    int retry_failed;    /* likewise */
-    const char *plot;    /* prefix; NULL: no pictures */
-    int plot_asked;      /* 1: by --plot, -1: not by --no-plot, 0: by default */
+    int retry_failed;                /* likewise */
+    const char *plot;                /* prefix; NULL: no pictures */
+    int plot_asked;                  /* 1: by --plot, -1: not by --no-plot, 0: by default */
     int quiet;
 } mc_options;
 

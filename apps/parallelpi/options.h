@@ -20,12 +20,12 @@ typedef struct pi_options {
     uint64_t digits;    /* only the first so many; 0: all */
     char *const *files; /* as given; none: the made ones */
     size_t file_count;
-    const char *dir;               /* of the made files; NULL: the default */
-    const char *json, *csv, *plot; /* NULL: not wanted */
-    const char *journal;           /* see nave_options */
+    const char *dir;                 /* of the made files; NULL: the default */
+    const char *json, *csv, *plot;   /* NULL: not wanted */
+    const char *journal;             /* see nave_options */
     const char *connection, *listen; /* see nave_options */
-    int retry_failed;              /* likewise */
-    int plot_asked;                /* --plot was given */
+    int retry_failed;                /* likewise */
+    int plot_asked;                  /* --plot was given */
     int quiet;
     const pi_path *path;
 } pi_options;
