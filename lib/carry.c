@@ -89,10 +89,13 @@ int nv_serve_pull(struct nv_door *door, struct nv_letter *letter, struct nv_answ
 
 /* ------------------------------------------------------------------------------------------ upwards */
 
+/* Of a drop it is enough that some had the object. */
 static int look_for_end(struct nv_door *door, struct nv_later *later, struct nv_answer *answer)
 {
     if (!later->future->complete)
         return NV_LATER;
+    if (later->call > 0 && later->future->ledger.failed < later->future->count)
+        return NAVE_OK;
     if (later->index > 0)
         cJSON_AddNumberToObject(answer->object, "upload", (double)later->index);
     return nv_door_outcome(door, later->future);
@@ -122,6 +125,7 @@ static int on_engines(struct nv_door *door, struct nv_letter *letter, enum nv_ow
     }
     later->future = future;
     later->index = upload;
+    later->call = kernel == NV_KERNEL_DROP;
     return NV_LATER;
 }
 

@@ -382,7 +382,7 @@ static int resolve(struct nv_door *door, const char *file)
 {
     char folder[NV_PATH_MAX];
     bool bare = strchr(file, '/') == NULL && strchr(file, '.') == NULL;
-    int size = snprintf(door->file, sizeof door->file, "%s", file);
+    int rc, size = snprintf(door->file, sizeof door->file, "%s", file);
     if (bare && nv_connfile_folder(folder, sizeof folder)) {
         char *slash = strrchr(folder, '/');
         *slash = '\0';
@@ -394,7 +394,8 @@ static int resolve(struct nv_door *door, const char *file)
     if (size < 0 || (size_t)size >= sizeof door->file ||
         !nv_connfile_readonly(door->file, door->readonly, sizeof door->readonly))
         return nv_why(door->why, NAVE_EDOOR, "%.100s...: the name is too long", file);
-    return look_at_old(door, door->file);
+    rc = look_at_old(door, door->file);
+    return rc == NAVE_OK ? look_at_old(door, door->readonly) : rc;
 }
 
 static int write_files(struct nv_door *door, struct nv_connection *connection,
@@ -494,14 +495,15 @@ int nv_door_open(nave *ctx, const struct nv_door_spec *spec)
     return NAVE_OK;
 }
 
-/* Everybody who waits is told. */
+/* Everybody who waits is told, by the answer if it is there. */
 static void end_later(struct nv_door *door)
 {
     struct nv_later *lists[] = {door->later, door->fresh};
     for (size_t i = 0; i < 2; i++)
         while (lists[i] != NULL) {
             struct nv_later *next = lists[i]->next;
-            nv_porter_refuse(door->porter, lists[i]->letter, NAVE_ESTATE, "the job has ended");
+            if (!look_at(door, lists[i]))
+                nv_porter_refuse(door->porter, lists[i]->letter, NAVE_ESTATE, "the job has ended");
             lists[i]->future = NULL; /* freed with the farm */
             later_free(door, lists[i]);
             lists[i] = next;

@@ -649,9 +649,10 @@ int nave_close(nave **ctx)
     return nave_close_with(ctx, NAVE_OK);
 }
 
-static bool stopping(void *arg)
+static bool is_to_end(void *arg)
 {
-    return nv_door_stopping(arg);
+    const nave *ctx = arg;
+    return nv_door_stopping(ctx->door) || ctx->hub->drained;
 }
 
 int nave_attend(nave *ctx, double seconds)
@@ -661,12 +662,12 @@ int nave_attend(nave *ctx, double seconds)
         rc = nv_error_set(&ctx->error, NAVE_ESTATE, "there is no door to attend to");
     if (rc != NAVE_OK)
         return rc;
-    rc = nv_hub_wait(ctx->hub, stopping, ctx->door, seconds);
+    rc = nv_hub_wait(ctx->hub, is_to_end, ctx, seconds);
     if (rc == NAVE_ETIMEDOUT)
         return nv_error_note(&ctx->error, rc, "nobody has stopped the farm within %g s", seconds);
-    return rc == NAVE_OK
-               ? nv_error_note(&ctx->error, NAVE_EDRAINED, "the farm was stopped from outside")
-               : rc;
+    return rc == NAVE_OK ? nv_error_note(&ctx->error, NAVE_EDRAINED, "the farm is to end: %s",
+                                         ctx->hub->drained_by)
+                         : rc;
 }
 
 int nave_run(MPI_Comm comm, const nave_options *opt, int (*hub)(nave *ctx, void *arg), void *arg)

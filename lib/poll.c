@@ -2,6 +2,7 @@
 #include "poll.h"
 #include "clock.h"
 #include "door.h"
+#include "engine.h"
 #include "hub.h"
 #include "idle.h"
 #include "serve.h"
@@ -174,16 +175,22 @@ static int spread_orders(struct nv_steer *steer)
 
 /* ----------------------------------------------------------------------------------------- windows */
 
-/* One turn of what this rank has to do for others. */
+/* One turn of what this rank has to do for others.  Rank 0 may have closed the farm already, after the last
+ * window: that comes by another way than what it said of the window, and perhaps earlier. */
 static int turn(nave *ctx, struct nv_idle *idle, bool *worked)
 {
     int rc;
     *worked = false;
     if (ctx->rank == 0)
         return nv_hub_turn(ctx->hub, worked);
+    if (!ctx->usable)
+        return NAVE_OK;
     rc = nv_serve_turn(ctx, idle, worked);
-    return rc == NAVE_END ? nv_error_set(&ctx->error, NAVE_ESTATE, "the hub has closed the farm")
-                          : rc;
+    if (rc != NAVE_END)
+        return rc;
+    ctx->usable = false;
+    ctx->broken = ctx->broken || (ctx->engine != NULL && nv_engine_broken(ctx->engine));
+    return NAVE_OK;
 }
 
 /* Until this window's head is here, which mostly it is. */

@@ -159,6 +159,9 @@ refused 1 'cut.npy' push array cut.npy
 good pull array
 cmp data out || wrong 'an array after another that could not be pushed'
 good drop data dealt array
+good push -e 1 part data
+good drop part # on the others it never was
+refused 1 "no object 'part'" drop part
 good objects
 same 'objects that are left' 'some on 0,1,2' "$(xargs <out)"
 
@@ -406,13 +409,18 @@ for file in else elsewhere; do # what is none, and that of a job that lives on a
     says "$file.json: " err
     cmp before $file.json || wrong "nave start has replaced $file.json"
 done
+echo precious >own.readonly.json
+ask start -n 1 -c ./own.json
+same 'exit status of nave start beside a foreign file' 1 $status
+says 'own.readonly.json: there is a file that is no connection file' err
+same 'a file that is no connection file' precious "$(cat own.readonly.json)"
 ask start -n 1 --job third --listen "127.0.0.1:$port"
 same 'exit status of nave start at a port that is taken' 1 $status
 says "cannot listen on tcp://127.0.0.1:$port: " err
 same 'files of a farm that could not start' "$folder/third.json.log" "$(ls "$folder"/third*)"
 
 job=other
-good stop
+kill "$(value "$folder/other.json" pid)" # as a batch system does: it ends in good order
 leaves "$folder/other.json"
 job=$farm
 

@@ -232,7 +232,9 @@ static int into_file(remote *r, const wish *w, int published, outfile *out)
                                      pull_piece, &file);
     }
     if (file.error != 0)
-        return cli_file_error("nave pull", w->file, file.error), CLI_FAILURE;
+        cli_file_error("nave pull", w->file, file.error);
+    if (file.error != 0 || file.said)
+        return CLI_FAILURE;
     return rc == NAVE_OK ? CLI_OK : remote_failed(r, "pull");
 }
 

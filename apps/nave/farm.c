@@ -189,6 +189,21 @@ static void become_mpirun(const options *o, char *farm)
     execv("/bin/sh", (char *const *)(uintptr_t)words);
 }
 
+/* What Nave says of the reason; the launcher says more.  Whether there was anything. */
+static int say_own_lines(const char *text)
+{
+    int said = 0;
+    while (*text != '\0') {
+        size_t length = strcspn(text, "\n");
+        if (strncmp(text, PROGRAM, sizeof PROGRAM - 1) == 0) {
+            fprintf(stderr, "%.*s\n", (int)length, text);
+            said = 1;
+        }
+        text += length + (text[length] == '\n');
+    }
+    return said;
+}
+
 /* The last lines of the log. */
 static void say_log(const char *log)
 {
@@ -206,7 +221,8 @@ static void say_log(const char *log)
     text[size] = '\0';
     if (from == NULL && (from = strchr(text, '\n')) != NULL)
         from++;
-    fputs(from != NULL ? from : text, stderr);
+    if (!say_own_lines(from != NULL ? from : text))
+        fputs(from != NULL ? from : text, stderr);
 }
 
 /* Which file it is that has the name; 0: none. */

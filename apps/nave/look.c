@@ -39,24 +39,26 @@ static void print_duration(double seconds)
         printf("%ld:%02ld", s / 60, s % 60);
 }
 
+/* Large ones are texts. */
+static void print_number(const cJSON *number)
+{
+    char *text = cJSON_IsString(number) ? NULL : cJSON_PrintUnformatted(number);
+    fputs(text != NULL ? text : cJSON_IsString(number) ? number->valuestring : "", stdout);
+    free(text);
+}
+
 static void print_value(const cJSON *value)
 {
-    const cJSON *now = cJSON_GetObjectItemCaseSensitive(value, "value");
-    char *text = cJSON_IsString(now) ? NULL : cJSON_PrintUnformatted(now);
-    printf("  %-20s %s", remote_text(value, "name"),
-           text != NULL ? text : cJSON_GetStringValue(now));
-    free(text);
+    printf("  %-20s ", remote_text(value, "name"));
+    print_number(cJSON_GetObjectItemCaseSensitive(value, "value"));
+    printf("   (%s", remote_text(value, "type"));
     if (cJSON_HasObjectItem(value, "min")) {
-        char *low = cJSON_PrintUnformatted(cJSON_GetObjectItemCaseSensitive(value, "min"));
-        char *high = cJSON_PrintUnformatted(cJSON_GetObjectItemCaseSensitive(value, "max"));
-        printf("   (%s, %s to %s)", remote_text(value, "type"), low != NULL ? low : "",
-               high != NULL ? high : "");
-        free(low);
-        free(high);
-    } else {
-        printf("   (%s)", remote_text(value, "type"));
+        fputs(", ", stdout);
+        print_number(cJSON_GetObjectItemCaseSensitive(value, "min"));
+        fputs(" to ", stdout);
+        print_number(cJSON_GetObjectItemCaseSensitive(value, "max"));
     }
-    putchar('\n');
+    puts(")");
 }
 
 static void print_names(const char *title, const cJSON *list)

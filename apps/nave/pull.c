@@ -30,7 +30,9 @@ static int write_header(pull_file *file, const nave_client_array *array)
         return cli_error("nave pull", "an array of %d dimensions of type %s cannot be .npy",
                          array->dims, type),
                -1;
-    return fwrite(header, 1, file->header, file->stream) == file->header ? 0 : -1;
+    if (fwrite(header, 1, file->header, file->stream) == file->header)
+        return 0;
+    return cli_error("nave pull", "the file cannot be written"), -1;
 }
 
 /* Where a byte of a block belongs in the whole, and how many more follow there. */
@@ -63,7 +65,7 @@ int pull_piece(void *arg, const nave_client_array *array, const size_t *start, c
     const char *from = data;
     errno = 0;
     if (file->npy && file->header == 0 && write_header(file, array) != 0)
-        return file->error = errno, NAVE_EINVAL;
+        return file->said = 1, NAVE_EINVAL;
     if (size > 0 && !is_within(array, start, count))
         return NAVE_EPROTOCOL;
     while (size > 0) {

@@ -13,6 +13,7 @@ typedef struct pull_file {
     int npy;          /* a header is to be made out of the array */
     const char *type; /* of an object's elements, in the header; NULL: as the array says */
     int error;        /* errno of the first write that failed */
+    int said;         /* an error line is out already */
 } pull_file;
 
 /* As a nave_client_piece; `arg` is a pull_file. */

@@ -31,7 +31,7 @@ const remote_verb remote_verbs[] = {
     {"objects", look_objects, "", "objects on the engines, and what is published"},
     {"push", data_push, "[-e RANK,...] [--scatter] NAME FILE|-",
      "a file to the engines, as an object"},
-    {"pull", data_pull, "[-e RANK] [--gather] [-o FILE] [--range LOW,HIGH] NAME",
+    {"pull", data_pull, "[-e RANK] [--gather] [-o FILE] [--type TYPE] [--range LOW,HIGH] NAME",
      "an object or a published array: .npy, .png, or as it is"},
     {"drop", data_drop, "NAME...", "objects"},
     {"set", steer_set, "NAME VALUE", "a steering value"},
