@@ -269,7 +269,7 @@ fuzz:
 
 .PHONY: fuzzers
 fuzzers: $(fuzzers) ; @:
-$(fuzzers): $(O)/test/%: $(O)/obj/test/%.o $(app_parts) $(O)/lib/libnave.a
+$(fuzzers): $(O)/test/%: $(O)/obj/test/%.o $(O)/lib/libnave.a
 	$(call say,LINK)
 	@mkdir -p $(@D)
 	$(quiet)$(link) -fsanitize=fuzzer $(ALL_LIBS)

@@ -451,7 +451,7 @@ static int open_at(struct nv_door *door, const struct nv_door_spec *spec)
 static bool is_our_own(const char *path)
 {
     struct nv_connection c = {0};
-    char why[256];
+    char why[256] = "";
     char host[256] = "";
     gethostname(host, sizeof host - 1);
     return nv_connfile_read(path, &c, (struct nv_why){why, sizeof why}) == NAVE_OK &&

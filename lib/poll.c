@@ -148,8 +148,7 @@ static int carry_out_all(struct nv_steer *steer, const char *text)
     cJSON *list = cJSON_Parse(text), *item;
     if (list == NULL)
         return nv_error_set(&steer->ctx->error, NAVE_ENOMEM, "no memory for orders");
-    cJSON_ArrayForEach(item, list)
-    {
+    cJSON_ArrayForEach (item, list) {
         int rc = carry_out_item(steer, item, root ? steer->orders : NULL);
         if (root)
             settle(steer, rc);

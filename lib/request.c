@@ -167,8 +167,7 @@ int nv_request_ranks(const struct nv_request *request, const char *name, int **r
     numbers = malloc((size_t)cJSON_GetArraySize(list) * sizeof *numbers);
     if (numbers == NULL)
         return nv_why(why, NAVE_ENOMEM, "no memory for a list");
-    cJSON_ArrayForEach(item, list)
-    {
+    cJSON_ArrayForEach (item, list) {
         double x = cJSON_IsNumber(item) ? item->valuedouble : -1;
         if (!(x >= 0 && x <= INT_MAX && floor(x) == x)) {
             free(numbers);

@@ -235,8 +235,7 @@ static int read_states(const struct nv_request *request, struct wanted *wanted, 
     }
     if (!cJSON_IsArray(list))
         return nv_why(why, NAVE_EINVAL, "\"states\" has to be a list of states");
-    cJSON_ArrayForEach(item, list)
-    {
+    cJSON_ArrayForEach (item, list) {
         int s = 0;
         while (s < STATES && (!cJSON_IsString(item) || strcmp(item->valuestring, states[s]) != 0))
             s++;

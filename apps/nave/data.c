@@ -160,9 +160,10 @@ static int is_published(remote *r, const char *name)
     cJSON *answer = remote_ask(r, remote_request("status"), 0);
     const cJSON *item;
     int found = answer != NULL ? 0 : -1;
-    cJSON_ArrayForEach(
-        item, remote_list(answer, "published")) if (cJSON_IsString(item) &&
-                                                    strcmp(item->valuestring, name) == 0) found = 1;
+    cJSON_ArrayForEach (item, remote_list(answer, "published")) {
+        if (cJSON_IsString(item) && strcmp(item->valuestring, name) == 0)
+            found = 1;
+    }
     cJSON_Delete(answer);
     return found;
 }
@@ -173,8 +174,7 @@ static int find_engine(remote *r, const char *name)
     cJSON *answer = remote_ask(r, remote_request("objects"), 0);
     const cJSON *o;
     int engine = -1;
-    cJSON_ArrayForEach(o, remote_list(answer, "objects"))
-    {
+    cJSON_ArrayForEach (o, remote_list(answer, "objects")) {
         const cJSON *rank = cJSON_GetArrayItem(remote_list(o, "engines"), 0);
         if (strcmp(remote_text(o, "name"), name) == 0 && rank != NULL)
             engine = rank->valueint;

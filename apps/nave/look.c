@@ -68,8 +68,7 @@ static void print_names(const char *title, const cJSON *list)
     if (cJSON_GetArraySize(list) == 0)
         return;
     printf("%-10s ", title);
-    cJSON_ArrayForEach(item, list)
-    {
+    cJSON_ArrayForEach (item, list) {
         printf("%s%s", separator, cJSON_IsString(item) ? item->valuestring : "");
         separator = ", ";
     }
@@ -81,7 +80,9 @@ static void print_steering(const cJSON *status)
     const cJSON *item;
     if (cJSON_GetArraySize(remote_list(status, "steer")) > 0)
         puts("values (nave set NAME VALUE)");
-    cJSON_ArrayForEach(item, remote_list(status, "steer")) print_value(item);
+    cJSON_ArrayForEach (item, remote_list(status, "steer")) {
+        print_value(item);
+    }
     print_names("published", remote_list(status, "published"));
     print_names("commands", remote_list(status, "commands"));
     if (remote_number(status, "polls") > 0)
@@ -178,10 +179,11 @@ int look_engines(remote *r, int argc, char **argv)
         return status;
     printf("%5s  %-16s %-10s %-6s %10s %12s %12s\n", "rank", "host", "cpus", "state", "tasks",
            "done", "seconds");
-    cJSON_ArrayForEach(e, remote_list(answer, "engines"))
+    cJSON_ArrayForEach (e, remote_list(answer, "engines")) {
         printf("%5.0f  %-16s %-10s %-6s %10.0f %12.0f %12.3f\n", remote_number(e, "rank"),
                remote_text(e, "host"), remote_text(e, "cpus"), remote_text(e, "state"),
                remote_number(e, "tasks"), remote_number(e, "done"), remote_number(e, "seconds"));
+    }
     cJSON_Delete(answer);
     return CLI_OK;
 }
@@ -193,9 +195,10 @@ int look_kernels(remote *r, int argc, char **argv)
     const cJSON *k;
     if (answer == NULL)
         return status;
-    cJSON_ArrayForEach(k, remote_list(answer, "kernels"))
+    cJSON_ArrayForEach (k, remote_list(answer, "kernels")) {
         printf("%-20s %4.0f engines  %s\n", remote_text(k, "name"), remote_number(k, "engines"),
                remote_text(k, "signature"));
+    }
     cJSON_Delete(answer);
     return CLI_OK;
 }
@@ -205,8 +208,7 @@ static void print_object(const cJSON *object)
     const cJSON *rank;
     const char *separator = "";
     printf("%-20s on ", remote_text(object, "name"));
-    cJSON_ArrayForEach(rank, remote_list(object, "engines"))
-    {
+    cJSON_ArrayForEach (rank, remote_list(object, "engines")) {
         printf("%s%d", separator, rank->valueint);
         separator = ",";
     }
@@ -220,11 +222,14 @@ int look_objects(remote *r, int argc, char **argv)
     const cJSON *o;
     if (answer == NULL)
         return status;
-    cJSON_ArrayForEach(o, remote_list(answer, "objects")) print_object(o);
+    cJSON_ArrayForEach (o, remote_list(answer, "objects")) {
+        print_object(o);
+    }
     cJSON_Delete(answer);
     answer = remote_ask(r, remote_request("status"), 0);
-    cJSON_ArrayForEach(o, remote_list(answer, "published"))
+    cJSON_ArrayForEach (o, remote_list(answer, "published")) {
         printf("%-20s published\n", cJSON_IsString(o) ? o->valuestring : "");
+    }
     cJSON_Delete(answer);
     return CLI_OK;
 }
@@ -238,8 +243,7 @@ int look_calls(remote *r, int argc, char **argv)
         return status;
     printf("%6s  %-16s %-8s %-9s %9s %9s %9s %9s %9s\n", "call", "kernel", "from", "state", "total",
            "waiting", "running", "succeeded", "failed");
-    cJSON_ArrayForEach(c, remote_list(answer, "calls"))
-    {
+    cJSON_ArrayForEach (c, remote_list(answer, "calls")) {
         printf("%6.0f  %-16s %-8s %-9s %9.0f %9.0f %9.0f %9.0f %9.0f\n", remote_number(c, "call"),
                remote_text(c, "kernel"), remote_text(c, "from"), remote_text(c, "state"),
                remote_number(c, "total"), remote_number(c, "waiting"), remote_number(c, "running"),
@@ -317,7 +321,9 @@ int look_tasks(remote *r, int argc, char **argv)
     answer = ask(r, "tasks", request, &status);
     if (answer == NULL)
         return status;
-    cJSON_ArrayForEach(t, remote_list(answer, "tasks")) print_task(t);
+    cJSON_ArrayForEach (t, remote_list(answer, "tasks")) {
+        print_task(t);
+    }
     cJSON_Delete(answer);
     return CLI_OK;
 }
@@ -352,8 +358,7 @@ static double print_events(const remote *r, const cJSON *list, int most)
     int skip = cJSON_GetArraySize(list) - most;
     double last = 0;
     const cJSON *e;
-    cJSON_ArrayForEach(e, list)
-    {
+    cJSON_ArrayForEach (e, list) {
         last = remote_number(e, "number");
         if (skip-- > 0 || remote_json(r, e))
             continue;

@@ -139,9 +139,10 @@ int calls_has_signature(remote *r, const char *kernel)
     cJSON *answer = remote_ask(r, remote_request("kernels"), 0);
     const cJSON *k;
     int has = answer != NULL ? 0 : -1;
-    cJSON_ArrayForEach(
-        k, remote_list(answer, "kernels")) if (strcmp(remote_text(k, "name"), kernel) == 0) has =
-        remote_text(k, "signature")[0] != '\0';
+    cJSON_ArrayForEach (k, remote_list(answer, "kernels")) {
+        if (strcmp(remote_text(k, "name"), kernel) == 0)
+            has = remote_text(k, "signature")[0] != '\0';
+    }
     cJSON_Delete(answer);
     return has;
 }

@@ -40,8 +40,7 @@ static void add_list(shell_names *names, remote *r, const char *request, const c
 {
     cJSON *answer = remote_ask(r, remote_request(request), 0);
     const cJSON *item;
-    cJSON_ArrayForEach(item, remote_list(answer, list))
-    {
+    cJSON_ArrayForEach (item, remote_list(answer, list)) {
         add(names, cJSON_IsString(item) ? item->valuestring : remote_text(item, "name"));
     }
     cJSON_Delete(answer);

@@ -69,10 +69,10 @@ static char *value_of(remote *r, const char *name)
     cJSON *answer = remote_ask(r, remote_request("status"), 0);
     const cJSON *v;
     char *text = NULL;
-    cJSON_ArrayForEach(v,
-                       remote_list(answer, "steer")) if (text == NULL &&
-                                                         strcmp(remote_text(v, "name"), name) == 0)
-        text = cJSON_PrintUnformatted(cJSON_GetObjectItemCaseSensitive(v, "value"));
+    cJSON_ArrayForEach (v, remote_list(answer, "steer")) {
+        if (text == NULL && strcmp(remote_text(v, "name"), name) == 0)
+            text = cJSON_PrintUnformatted(cJSON_GetObjectItemCaseSensitive(v, "value"));
+    }
     cJSON_Delete(answer);
     return text;
 }

@@ -48,8 +48,7 @@ static void read_values(top_poll *poll, const cJSON *list)
     const cJSON *item;
     size_t n = 0;
     poll->values = room_for(list, sizeof *poll->values, &poll->value_count);
-    cJSON_ArrayForEach(item, list)
-    {
+    cJSON_ArrayForEach (item, list) {
         if (n < poll->value_count)
             read_value(&poll->values[n++], item);
     }
@@ -86,8 +85,7 @@ static void read_engines(top_poll *poll, const cJSON *answer)
     const cJSON *list = remote_list(answer, "engines"), *item;
     size_t n = 0;
     poll->engines = room_for(list, sizeof *poll->engines, &poll->engine_count);
-    cJSON_ArrayForEach(item, list)
-    {
+    cJSON_ArrayForEach (item, list) {
         if (n < poll->engine_count)
             read_engine(&poll->engines[n++], item);
     }
@@ -110,8 +108,7 @@ static void read_calls(top_poll *poll, const cJSON *answer)
     const cJSON *list = remote_list(answer, "calls"), *item;
     size_t n = 0;
     poll->list = room_for(list, sizeof *poll->list, &poll->list_count);
-    cJSON_ArrayForEach(item, list)
-    {
+    cJSON_ArrayForEach (item, list) {
         if (n < poll->list_count)
             read_call(&poll->list[n++], item);
     }

@@ -168,8 +168,7 @@ static int list_engines(nave_client *client, int **out, size_t *count)
     if (ranks == NULL)
         return nv_why(client->why, NAVE_ENOMEM, "no memory for a list");
     *count = 0;
-    cJSON_ArrayForEach(item, list)
-    {
+    cJSON_ArrayForEach (item, list) {
         const char *state = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(item, "state"));
         const cJSON *rank = cJSON_GetObjectItemCaseSensitive(item, "rank");
         if (cJSON_IsNumber(rank) && state != NULL && strcmp(state, "lost") != 0)
@@ -242,8 +241,10 @@ static int read_list(const cJSON *object, const char *name, size_t *out)
 {
     const cJSON *list = cJSON_GetObjectItemCaseSensitive(object, name), *item;
     int n = 0;
-    cJSON_ArrayForEach(item, list) if (n < DIMS && cJSON_IsNumber(item)) out[n++] =
-        (size_t)item->valuedouble;
+    cJSON_ArrayForEach (item, list) {
+        if (n < DIMS && cJSON_IsNumber(item))
+            out[n++] = (size_t)item->valuedouble;
+    }
     return n;
 }
 
@@ -324,7 +325,10 @@ int nave_client_array_each(nave_client *client, const char *name, nave_client_pi
     parts = cJSON_DetachItemFromObjectCaseSensitive(client->answer, "parts");
     if (rc == NAVE_OK)
         rc = take(arg, &course.array, course.start, course.count, 0, NULL, 0);
-    cJSON_ArrayForEach(part, parts) if (rc == NAVE_OK) rc = fetch_block(&course, snapshot, part);
+    cJSON_ArrayForEach (part, parts) {
+        if (rc == NAVE_OK)
+            rc = fetch_block(&course, snapshot, part);
+    }
     cJSON_Delete(parts);
     release(client, snapshot);
     return rc;

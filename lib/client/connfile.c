@@ -219,7 +219,7 @@ static int count_files(const char *folder, char *out, size_t room)
     const struct dirent *entry;
     int count = 0;
     while (dir != NULL && (entry = readdir(dir)) != NULL) {
-        char path[NV_PATH_MAX], reason[256];
+        char path[NV_PATH_MAX], reason[256] = "";
         struct nv_connection c = {0};
         if (!ends_in_json(entry->d_name) || strstr(entry->d_name, ".readonly.json") != NULL ||
             snprintf(path, sizeof path, "%s/%s", folder, entry->d_name) >= (int)sizeof path ||

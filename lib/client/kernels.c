@@ -16,8 +16,7 @@ static int find(nave_client *client, const char *kernel, struct nv_signature *si
     if (rc != NAVE_OK)
         return rc;
     list = cJSON_GetObjectItemCaseSensitive(client->answer, "kernels");
-    cJSON_ArrayForEach(item, list)
-    {
+    cJSON_ArrayForEach (item, list) {
         const char *name = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(item, "name"));
         if (name == NULL || strcmp(name, kernel) != 0)
             continue;
