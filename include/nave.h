@@ -336,7 +336,7 @@ NAVE_API int nave_command(nave *ctx, const char *name, nave_command_fn *run, voi
 
 /* A safe point: values may change here, commands run, arrays are copied; and engines run tasks, if any
  * were submitted.  Collective; it may synchronise the ranks, but mostly does not: they agree once in
- * about ten milliseconds, by a broadcast that was begun that long before (MPI_Ibcast over a communicator
+ * about ten milliseconds, or 256 calls, by a broadcast that was begun that long before (MPI_Ibcast over a communicator
  * of Nave's), so a change comes at the same step on all ranks, some twenty milliseconds after it was
  * asked for, or with the next step but one.  All other calls cost a few nanoseconds.  While the
  * job is paused from outside it does not return.

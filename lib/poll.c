@@ -15,8 +15,10 @@
 #define END_SECONDS 5.0
 
 enum {
-    WINDOW_MAX = 1 << 20, /* polls */
-    GROWTH = 4,           /* of a window over the one before it, at most */
+    WINDOW_MAX = 256, /* polls: should they take much longer all of a sudden, it is not for long */
+    GROWTH = 4,       /* of a window over the one before it, at most */
+    BUSY_FIRST = 64,  /* polls of the first windows in which each poll has something to do */
+    BUSY_HEADS = 3,   /* until their time is known */
     FLAG_STOP = 1,
     FLAG_BUSY = 2,
     FLAG_HOLD = 4
@@ -256,7 +258,7 @@ static void set_all(struct nv_steer *steer)
 static int decide(struct nv_steer *steer, bool held)
 {
     nave *ctx = steer->ctx;
-    bool worked;
+    bool worked, busy;
     int rc = nv_hub_turn(ctx->hub, &worked);
     nv_door_attend(ctx->door, false);
     if (rc == NAVE_OK && held && !may_go_on(steer))
@@ -265,12 +267,17 @@ static int decide(struct nv_steer *steer, bool held)
         return rc;
     set_all(steer);
     write_orders(steer);
+    busy = nv_door_busy(ctx->door);
     steer->head = (struct nv_head){
         .window = next_window(steer, held),
         .bytes = steer->said != NULL ? (int64_t)strlen(steer->said) : 0,
         .flags = (nv_door_stopping(ctx->door) || ctx->hub->drained ? FLAG_STOP : 0) |
-                 (nv_door_paused(ctx->door) ? FLAG_HOLD : 0) |
-                 (nv_door_busy(ctx->door) ? FLAG_BUSY : 0)};
+                 (nv_door_paused(ctx->door) ? FLAG_HOLD : 0) | (busy ? FLAG_BUSY : 0)};
+    /* How long polls take that do something is not known from those that did nothing: such a window has to
+     * have ended first. */
+    steer->busy_heads = busy ? steer->busy_heads + (steer->busy_heads < BUSY_HEADS) : 0;
+    if (busy && steer->busy_heads < BUSY_HEADS && steer->head.window > BUSY_FIRST)
+        steer->head.window = BUSY_FIRST;
     return NAVE_OK;
 }
 

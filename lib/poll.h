@@ -45,6 +45,7 @@ struct nv_steer {
     bool begun;
     uint64_t window; /* polls of this one */
     /* On rank 0: */
+    int busy_heads;                        /* in a row that said that there is something to do */
     double since;                          /* when it began, by nv_clock() */
     char *said;                            /* the orders of this window's end, as text */
     struct nv_order *orders, **orders_end; /* those, and new ones */
