@@ -306,7 +306,6 @@ NAVE_API int nave_steer_flag(nave *ctx, const char *name, int *value);
 /* A text of at most size - 1 bytes and a zero. */
 NAVE_API int nave_steer_text(nave *ctx, const char *name, char *value, size_t size);
 
-enum nave_type { NAVE_DOUBLE = 1, NAVE_FLOAT, NAVE_INT64, NAVE_INT32, NAVE_UINT8 };
 enum { NAVE_DIMS = 4 };
 
 /* This rank's block of an array that is spread over the ranks, in C order (the last index runs

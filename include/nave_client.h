@@ -95,7 +95,8 @@ NAVE_API int nave_client_submit(nave_client *client, const char *kernel, const v
 NAVE_API int nave_client_encode(nave_client *client, const char *kernel, char *const *words,
                                 size_t n, void **in, size_t *in_size, size_t *out_size);
 
-/* A result of a kernel as text, or as JSON, by its signature, to be freed by free().  NAVE_ESTATE: it has
+/* A result of a kernel (`data` may be what nave_client_result() stored) as text, or as JSON, by its
+ * signature, to be freed by free().  NAVE_ESTATE: it has
  * none, or the bytes do not fit it: they are to be taken as they are. */
 NAVE_API int nave_client_show(nave_client *client, const char *kernel, const void *data,
                               size_t size, int json, char **text);
@@ -151,6 +152,11 @@ typedef int nave_client_piece(void *arg, const nave_client_array *array, const s
                               const size_t *count, size_t offset, const void *data, size_t size);
 NAVE_API int nave_client_array_each(nave_client *client, const char *name, nave_client_piece *take,
                                     void *arg);
+
+/* Where byte `offset` of a block belongs among the bytes of the whole array, and how many bytes of the
+ * block follow it there without a gap; *run is 0 when there is no such byte. */
+NAVE_API size_t nave_client_place(const nave_client_array *array, const size_t *start,
+                                  const size_t *count, size_t offset, size_t *run);
 
 /* An object in pieces likewise; start, count and array->shape are of bytes. */
 NAVE_API int nave_client_object_each(nave_client *client, const char *name, int engine,

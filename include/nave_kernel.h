@@ -72,6 +72,9 @@ NAVE_API const char *nave_strerror(int code);
 /* The version of the library that is linked, "MAJOR.MINOR.PATCH". */
 NAVE_API const char *nave_version(void);
 
+/* The elements of arrays that are seen from outside, see nave_publish() and nave_client_array. */
+enum nave_type { NAVE_DOUBLE = 1, NAVE_FLOAT, NAVE_INT64, NAVE_INT32, NAVE_UINT8 };
+
 /* -------------------------------------------------------------------------------------- kernels */
 
 /* A kernel: the code of a task.

@@ -1,5 +1,5 @@
 /* door - see door.h.  SPDX-License-Identifier: BSD-3-Clause */
-#include "serving.h"
+#include "door_parts.h"
 #include "connfile.h"
 #include "clock.h"
 #include "place.h"
@@ -70,8 +70,8 @@ struct nv_later *nv_door_later(struct nv_door *door, struct nv_letter *letter, d
     later->letter = letter;
     later->look = look;
     later->until = seconds < 0 ? 0 : nv_hub_time(door->hub) + seconds;
-    later->next = door->fresh;
-    door->fresh = later;
+    later->next = door->later;
+    door->later = later;
     door->later_count++;
     door->look_next = 0;
     return later;
@@ -90,6 +90,30 @@ static void later_free(struct nv_door *door, struct nv_later *later)
     nv_build_free(later->build);
     free(later);
     door->later_count--;
+}
+
+struct nv_later *nv_door_await(struct nv_door *door, struct nv_letter *letter, nave_future *future,
+                               int (*look)(struct nv_door *, struct nv_later *, struct nv_answer *))
+{
+    struct nv_later *later = nv_door_later(door, letter, -1, look);
+    if (later != NULL)
+        later->future = future;
+    else
+        nave_future_free(future);
+    return later;
+}
+
+int nv_answer_bytes(struct nv_door *door, struct nv_answer *answer, const void *whole, size_t size,
+                    uint64_t offset, uint64_t limit)
+{
+    if (whole == NULL || offset >= size)
+        return NAVE_OK;
+    answer->size = size - offset < limit ? size - (size_t)offset : (size_t)limit;
+    answer->data = malloc(answer->size + 1);
+    if (answer->data == NULL)
+        return nv_why(door->why, NAVE_ENOMEM, "no memory for %zu bytes", answer->size);
+    memcpy(answer->data, (const char *)whole + offset, answer->size);
+    return NAVE_OK;
 }
 
 /* What came of serving a letter: the answer, or the reason, goes out. */
@@ -127,50 +151,30 @@ static void give_error_back(struct nv_door *door, const struct kept_error *kept)
     memcpy(error->text, kept->text, strlen(kept->text) + 1);
 }
 
-static void serve_letter(struct nv_door *door, struct nv_letter *letter)
+/* Serves a letter, or (`later`) looks again at one that waits.  Whether it has been answered. */
+static bool attempt(struct nv_door *door, struct nv_letter *letter, struct nv_later *later)
 {
     struct nv_answer answer = {.object = cJSON_CreateObject()};
     struct kept_error kept;
     int rc;
     keep_error(door, &kept);
-    rc = serve[letter->request.verb](door, letter, &answer);
+    rc = later != NULL ? later->look(door, later, &answer)
+                       : serve[letter->request.verb](door, letter, &answer);
     if (rc == NV_LATER)
         cJSON_Delete(answer.object);
     else
         reply(door, letter, rc, &answer);
-    give_error_back(door, &kept);
-}
-
-/* Whether it has been answered. */
-static bool look_at(struct nv_door *door, struct nv_later *later)
-{
-    struct nv_answer answer = {.object = cJSON_CreateObject()};
-    struct kept_error kept;
-    int rc;
-    keep_error(door, &kept);
-    rc = later->look(door, later, &answer);
-    if (rc == NV_LATER)
-        cJSON_Delete(answer.object);
-    else
-        reply(door, later->letter, rc, &answer);
     give_error_back(door, &kept);
     return rc != NV_LATER;
 }
 
 static void look_at_later(struct nv_door *door, double now)
 {
-    struct nv_later **link;
+    struct nv_later **link = &door->later;
     door->look_next = now + LOOK_SECONDS;
-    while (door->fresh != NULL) {
-        struct nv_later *later = door->fresh;
-        door->fresh = later->next;
-        later->next = door->later;
-        door->later = later;
-    }
-    link = &door->later;
     while (*link != NULL) {
         struct nv_later *later = *link;
-        if (look_at(door, later)) {
+        if (attempt(door, later->letter, later)) {
             *link = later->next;
             later_free(door, later);
         } else {
@@ -183,7 +187,7 @@ static void look_at_later(struct nv_door *door, double now)
 
 static bool anything_later(const struct nv_door *door)
 {
-    return door->later != NULL || door->fresh != NULL || door->untold > 0 || door->held > 0;
+    return door->later != NULL || door->untold > 0 || door->held > 0;
 }
 
 void nv_door_turn(struct nv_door *door)
@@ -198,7 +202,7 @@ void nv_door_turn(struct nv_door *door)
         return;
     until = now + SERVE_SECONDS;
     while (nv_hub_time(door->hub) < until && (letter = nv_porter_take(door->porter)) != NULL)
-        serve_letter(door, letter);
+        attempt(door, letter, NULL);
     if (anything_later(door) && now >= door->look_next)
         look_at_later(door, now);
     until = nv_hub_time(door->hub);
@@ -216,7 +220,7 @@ double nv_door_due(const struct nv_door *door)
 {
     if (door == NULL)
         return 0;
-    if (door->later != NULL || door->fresh != NULL)
+    if (door->later != NULL)
         return door->look_next > 0 ? door->look_next : nv_hub_time(door->hub);
     if (nv_porter_waiting(door->porter))
         return door->rest_until > 0 ? door->rest_until : nv_hub_time(door->hub);
@@ -235,11 +239,8 @@ bool nv_door_stopping(const struct nv_door *door)
 
 bool nv_door_busy(const struct nv_door *door)
 {
-    if (door == NULL)
-        return false;
-    if (door->later != NULL || door->fresh != NULL || nv_porter_waiting(door->porter))
-        return true;
-    return door->hub->open > 0;
+    return door != NULL &&
+           (door->later != NULL || door->hub->open > 0 || nv_porter_waiting(door->porter));
 }
 
 /* ------------------------------------------------------------------------------ calls of the door's */
@@ -253,9 +254,8 @@ nave_future *nv_door_call(struct nv_door *door, uint64_t number)
     return NULL;
 }
 
-int nv_door_start_on(struct nv_door *door, const int *engines, size_t count,
-                     enum nv_own_kernel kernel, const char *name, void *input, size_t size,
-                     nave_future **future)
+int nv_door_start(struct nv_door *door, const int *engines, size_t count, enum nv_own_kernel kernel,
+                  const char *name, void *input, size_t size, nave_future **future)
 {
     struct nv_future_spec spec = {
         .input = {.kind = NV_IN_SHARED, .base = input, .size = size, .owned = input},
@@ -281,12 +281,6 @@ int nv_door_start_on(struct nv_door *door, const int *engines, size_t count,
     }
     nave_view_free(spec.view);
     return rc;
-}
-
-int nv_door_start(struct nv_door *door, int engine, enum nv_own_kernel kernel, const char *name,
-                  void *input, size_t size, nave_future **future)
-{
-    return nv_door_start_on(door, &engine, 1, kernel, name, input, size, future);
 }
 
 int nv_door_outcome(struct nv_door *door, const nave_future *future)
@@ -414,7 +408,7 @@ static int write_files(struct nv_door *door, struct nv_connection *connection,
     return rc;
 }
 
-static void fill(const nave *ctx, const struct nv_door_spec *spec, struct nv_connection *c)
+static void fill(const struct nv_door_spec *spec, struct nv_connection *c)
 {
     const char *gateway = getenv("NAVE_SSH_GATEWAY");
     *c = (struct nv_connection){.version = NAVE_VERSION, .pid = (long)getpid()};
@@ -422,7 +416,6 @@ static void fill(const nave *ctx, const struct nv_door_spec *spec, struct nv_con
     gethostname(c->location, sizeof c->location - 1);
     snprintf(c->job, sizeof c->job, "%.100s", spec->job);
     snprintf(c->ssh, sizeof c->ssh, "%s", gateway != NULL ? gateway : "");
-    (void)ctx;
 }
 
 static int open_at(struct nv_door *door, const struct nv_door_spec *spec)
@@ -438,7 +431,7 @@ static int open_at(struct nv_door *door, const struct nv_door_spec *spec)
     endpoint_of(spec->listen, endpoint, sizeof endpoint);
     porter.server = (struct nv_server_spec){
         endpoint, own, {keys[NV_CONTROL].public_key, keys[NV_READONLY].public_key}};
-    fill(ctx, spec, &connection);
+    fill(spec, &connection);
     memcpy(connection.server_key, own.public_key, NV_KEY_SIZE);
     porter.hello = hello_of(ctx, spec, &connection);
     rc = nv_porter_open(&porter, url, sizeof url, door->why, &door->porter);
@@ -498,16 +491,14 @@ int nv_door_open(nave *ctx, const struct nv_door_spec *spec)
 /* Everybody who waits is told, by the answer if it is there. */
 static void end_later(struct nv_door *door)
 {
-    struct nv_later *lists[] = {door->later, door->fresh};
-    for (size_t i = 0; i < 2; i++)
-        while (lists[i] != NULL) {
-            struct nv_later *next = lists[i]->next;
-            if (!look_at(door, lists[i]))
-                nv_porter_refuse(door->porter, lists[i]->letter, NAVE_ESTATE, "the job has ended");
-            lists[i]->future = NULL; /* freed with the farm */
-            later_free(door, lists[i]);
-            lists[i] = next;
-        }
+    while (door->later != NULL) {
+        struct nv_later *later = door->later;
+        door->later = later->next;
+        if (!attempt(door, later->letter, later))
+            nv_porter_refuse(door->porter, later->letter, NAVE_ESTATE, "the job has ended");
+        later->future = NULL; /* freed with the farm */
+        later_free(door, later);
+    }
 }
 
 void nv_door_close(nave *ctx)

@@ -24,18 +24,17 @@ static const struct nave_plugin_calls calls = {
     .object_drop = nave_object_drop,
 };
 
-static bool write_all(int fd, const char *bytes, size_t size)
+/* Closes the file as well. */
+static bool write_all(int fd, const void *bytes, size_t size)
 {
-    while (size > 0) {
-        ssize_t some = write(fd, bytes, size);
-        if (some < 0 && errno == EINTR)
-            continue;
-        if (some <= 0)
-            return false;
-        bytes += some;
-        size -= (size_t)some;
+    FILE *file = fdopen(fd, "wb");
+    bool good;
+    if (file == NULL) {
+        close(fd);
+        return false;
     }
-    return true;
+    good = fwrite(bytes, 1, size, file) == size;
+    return fclose(file) == 0 && good;
 }
 
 /* The loader wants a file; it needs a name for as long as it loads. */
@@ -55,7 +54,6 @@ static void *load_bytes(const void *bytes, size_t size, struct nv_why why)
         nv_why(why, NAVE_ECOMPILE, "%s: %s", path, strerror(errno));
     else if ((handle = dlopen(path, RTLD_NOW | RTLD_LOCAL)) == NULL)
         nv_why(why, NAVE_ECOMPILE, "%s", dlerror());
-    close(fd);
     unlink(path);
     return handle;
 }

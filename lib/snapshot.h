@@ -8,6 +8,7 @@
 #define NV_SNAPSHOT_H
 
 #include "nave.h"
+#include "types.h"
 
 #include <stdbool.h>
 
@@ -17,10 +18,6 @@ struct nv_snapshot;
 struct nv_snapshots {
     struct nv_snapshot *first;
 };
-
-/* Bytes of an element; 0: there is no such type.  Its name, and back (0: none). */
-size_t nv_type_size(enum nave_type type);
-const char *nv_type_name(enum nave_type type);
 
 /* Whether the array makes sense: type, dimensions, and a block that is within shape and room.  Stores the
  * block's bytes. */

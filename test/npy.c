@@ -365,9 +365,20 @@ static void what_cannot_be_written_is_said(void **state)
     }
 }
 
+static void items_have_their_bytes(void **state)
+{
+    (void)state;
+    assert_int_equal(npy_item("double"), 8);
+    assert_int_equal(npy_item("int16"), 2);
+    assert_int_equal(npy_item("uint32"), 4);
+    assert_int_equal(npy_item("char"), 1);
+    assert_int_equal(npy_item("banana"), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(items_have_their_bytes),
         cmocka_unit_test(heads_are_those_of_numpy),
         cmocka_unit_test(what_is_written_reads_back),
         cmocka_unit_test(heads_of_others_are_read),

@@ -76,43 +76,69 @@ static int order_read(order *o, int argc, char **argv)
     return options_need("submit", argc, optind, "a kernel");
 }
 
+/* What is known of a call, before its results are asked for. */
+typedef struct known_call {
+    uint64_t number;
+    char *kernel; /* to be freed */
+    uint64_t total;
+} known_call;
+
+/* 0; or -1: it failed. */
+static int known_call_read(remote *r, uint64_t number, known_call *call)
+{
+    cJSON *request = remote_request("wait"), *answer;
+    cJSON_AddNumberToObject(request, "call", (double)number);
+    answer = remote_ask(r, request, 0);
+    *call = (known_call){.number = number};
+    if (answer != NULL) {
+        call->kernel = strdup(remote_text(answer, "kernel"));
+        call->total = (uint64_t)remote_number(answer, "total");
+    }
+    cJSON_Delete(answer);
+    return call->kernel != NULL ? 0 : -1;
+}
+
 /* Prints one task's result.  An exit status. */
-static int print_result(remote *r, uint64_t call, uint64_t index, double seconds, const char *file)
+static int print_result(remote *r, const known_call *call, uint64_t index, double seconds,
+                        const char *file)
 {
     const void *data;
     size_t size;
-    char *text = NULL, *kernel;
-    int rc = nave_client_result(r->client, call, (size_t)index, seconds, &data, &size), status;
-    void *copy;
-    if (rc != NAVE_OK)
+    char *text = NULL;
+    int status;
+    if (nave_client_result(r->client, call->number, (size_t)index, seconds, &data, &size) !=
+        NAVE_OK)
         return remote_failed(r, "result");
-    copy = malloc(size + 1);
-    kernel = copy != NULL ? calls_kernel(r, call) : NULL;
-    if (kernel != NULL && size > 0)
-        memcpy(copy, data, size);
-    if (kernel != NULL && file == NULL)
-        nave_client_show(r->client, kernel, copy, size, r->json, &text);
-    if (kernel == NULL)
-        status = remote_failed(r, "result");
-    else if (text != NULL)
+    if (file == NULL)
+        nave_client_show(r->client, call->kernel, data, size, r->json, &text);
+    if (text != NULL)
         status = puts(text) < 0 ? CLI_FAILURE : CLI_OK;
     else
-        status = file_write("result", file, copy, size);
+        status = file_write("result", file, data, size);
     free(text);
-    free(kernel);
-    free(copy);
     return status;
 }
 
-static int wait_and_print(remote *r, uint64_t call, size_t tasks)
+/* All of a call; the status of the first that is not well. */
+static int print_results(remote *r, const known_call *call, double seconds, const char *file)
 {
-    int rc = nave_client_wait(r->client, call, -1), status = CLI_OK;
-    if (rc != NAVE_OK && rc != NAVE_ETASK && rc != NAVE_ECANCELED)
-        return remote_failed(r, "wait");
-    for (size_t i = 0; i < tasks; i++) {
-        int one = print_result(r, call, i, 0, NULL);
+    int status = CLI_OK;
+    for (uint64_t i = 0; i < call->total; i++) {
+        int one = print_result(r, call, i, seconds, file);
         status = status == CLI_OK ? one : status;
     }
+    return status;
+}
+
+static int wait_and_print(remote *r, uint64_t number)
+{
+    known_call call = {0};
+    int rc = nave_client_wait(r->client, number, -1), status;
+    if (rc != NAVE_OK && rc != NAVE_ETASK && rc != NAVE_ECANCELED)
+        return remote_failed(r, "wait");
+    status = known_call_read(r, number, &call) == 0 ? print_results(r, &call, 0, NULL)
+                                                    : remote_failed(r, "submit");
+    free(call.kernel);
     return status;
 }
 
@@ -124,10 +150,8 @@ static int submit(remote *r, const order *o, const char *kernel, const void *in,
     if (nave_client_submit(r->client, kernel, in, in_size, out_size, n, &o->policy, &call) !=
         NAVE_OK)
         return remote_failed(r, "submit");
-    if (o->wait) {
-        int tasks = o->policy.each ? calls_total(r, call) : (int)n;
-        return tasks < 0 ? remote_failed(r, "submit") : wait_and_print(r, call, (size_t)tasks);
-    }
+    if (o->wait)
+        return wait_and_print(r, call);
     printf(r->json ? "{\"call\":%" PRIu64 "}\n" : "%" PRIu64 "\n", call);
     return CLI_OK;
 }
@@ -200,6 +224,20 @@ static size_t split(char *line, char **words)
     return n;
 }
 
+/* Whether a kernel has a signature; -1: it failed. */
+static int known_signature(remote *r, const char *kernel)
+{
+    cJSON *answer = remote_ask(r, remote_request("kernels"), 0);
+    const cJSON *k;
+    int has = answer != NULL ? 0 : -1;
+    cJSON_ArrayForEach (k, remote_list(answer, "kernels")) {
+        if (strcmp(remote_text(k, "name"), kernel) == 0)
+            has = remote_text(k, "signature")[0] != '\0';
+    }
+    cJSON_Delete(answer);
+    return has;
+}
+
 /* A task for each line of standard input, or of a file. */
 static int submit_lines(remote *r, const order *o, const char *kernel, const char *file)
 {
@@ -207,7 +245,7 @@ static int submit_lines(remote *r, const order *o, const char *kernel, const cha
     char *line = NULL;
     size_t room = 0;
     batch b = {0};
-    int status = CLI_OK, has_signature = calls_has_signature(r, kernel);
+    int status = CLI_OK, has_signature = known_signature(r, kernel);
     if (input == NULL || has_signature < 0) {
         if (input != NULL && input != stdin)
             fclose(input);
@@ -293,12 +331,31 @@ int calls_wait(remote *r, int argc, char **argv)
     return status;
 }
 
+/* What the words name: a task, or all of a call. */
+static int print_named(remote *r, uint64_t number, uint64_t index, double seconds, const char *file)
+{
+    known_call call;
+    int status;
+    if (known_call_read(r, number, &call) != 0)
+        return remote_failed(r, "result");
+    if (index != UINT64_MAX) {
+        status = print_result(r, &call, index, seconds, file);
+    } else if (file != NULL && call.total != 1) {
+        cli_error("nave result", "-o: call %" PRIu64 " has %" PRIu64 " tasks; name one", number,
+                  call.total);
+        status = CLI_USAGE;
+    } else {
+        status = print_results(r, &call, seconds, file);
+    }
+    free(call.kernel);
+    return status;
+}
+
 int calls_result(remote *r, int argc, char **argv)
 {
     double seconds = -1;
     const char *file = NULL;
     uint64_t call, index;
-    int status = CLI_OK, total;
     for (int name; (name = getopt(argc, argv, ":t:o:")) != -1;)
         if (name == 'o')
             file = optarg;
@@ -310,19 +367,7 @@ int calls_result(remote *r, int argc, char **argv)
         options_end("result", argc, argv, optind + 1) != 0 ||
         options_task("result", argv[optind], &call, &index) != 0)
         return CLI_USAGE;
-    if (index != UINT64_MAX)
-        return print_result(r, call, index, seconds, file);
-    total = calls_total(r, call);
-    if (total < 0)
-        return remote_failed(r, "result");
-    if (file != NULL && total != 1)
-        return cli_error("nave result", "-o: call %" PRIu64 " has %d tasks; name one", call, total),
-               CLI_USAGE;
-    for (int i = 0; i < total; i++) {
-        int one = print_result(r, call, (uint64_t)i, seconds, file);
-        status = status == CLI_OK ? one : status;
-    }
-    return status;
+    return print_named(r, call, index, seconds, file);
 }
 
 /* The same for each call that is named. */

@@ -170,37 +170,47 @@ int look_status(remote *r, int argc, char **argv)
 
 /* --------------------------------------------------------------------------- engines, kernels, ... */
 
-int look_engines(remote *r, int argc, char **argv)
+/* The verbs that list something under a head. */
+static int list_all(remote *r, const char *verb, int argc, char **argv, const char *head,
+                    void (*print)(const cJSON *item))
 {
-    int status = no_arguments("engines", argc, argv);
-    cJSON *answer = status == CLI_OK ? ask(r, "engines", remote_request("engines"), &status) : NULL;
-    const cJSON *e;
+    int status = no_arguments(verb, argc, argv);
+    cJSON *answer = status == CLI_OK ? ask(r, verb, remote_request(verb), &status) : NULL;
+    const cJSON *item;
     if (answer == NULL)
         return status;
-    printf("%5s  %-16s %-10s %-6s %10s %12s %12s\n", "rank", "host", "cpus", "state", "tasks",
-           "done", "seconds");
-    cJSON_ArrayForEach (e, remote_list(answer, "engines")) {
-        printf("%5.0f  %-16s %-10s %-6s %10.0f %12.0f %12.3f\n", remote_number(e, "rank"),
-               remote_text(e, "host"), remote_text(e, "cpus"), remote_text(e, "state"),
-               remote_number(e, "tasks"), remote_number(e, "done"), remote_number(e, "seconds"));
+    fputs(head, stdout);
+    cJSON_ArrayForEach (item, remote_list(answer, verb)) {
+        print(item);
     }
     cJSON_Delete(answer);
     return CLI_OK;
 }
 
+static void print_engine(const cJSON *e)
+{
+    printf("%5.0f  %-16s %-10s %-6s %10.0f %12.0f %12.3f\n", remote_number(e, "rank"),
+           remote_text(e, "host"), remote_text(e, "cpus"), remote_text(e, "state"),
+           remote_number(e, "tasks"), remote_number(e, "done"), remote_number(e, "seconds"));
+}
+
+int look_engines(remote *r, int argc, char **argv)
+{
+    return list_all(
+        r, "engines", argc, argv,
+        " rank  host             cpus       state       tasks         done      seconds\n",
+        print_engine);
+}
+
+static void print_kernel(const cJSON *k)
+{
+    printf("%-20s %4.0f engines  %s\n", remote_text(k, "name"), remote_number(k, "engines"),
+           remote_text(k, "signature"));
+}
+
 int look_kernels(remote *r, int argc, char **argv)
 {
-    int status = no_arguments("kernels", argc, argv);
-    cJSON *answer = status == CLI_OK ? ask(r, "kernels", remote_request("kernels"), &status) : NULL;
-    const cJSON *k;
-    if (answer == NULL)
-        return status;
-    cJSON_ArrayForEach (k, remote_list(answer, "kernels")) {
-        printf("%-20s %4.0f engines  %s\n", remote_text(k, "name"), remote_number(k, "engines"),
-               remote_text(k, "signature"));
-    }
-    cJSON_Delete(answer);
-    return CLI_OK;
+    return list_all(r, "kernels", argc, argv, "", print_kernel);
 }
 
 static void print_object(const cJSON *object)
@@ -217,42 +227,33 @@ static void print_object(const cJSON *object)
 
 int look_objects(remote *r, int argc, char **argv)
 {
-    int status = no_arguments("objects", argc, argv);
-    cJSON *answer = status == CLI_OK ? ask(r, "objects", remote_request("objects"), &status) : NULL;
-    const cJSON *o;
-    if (answer == NULL)
-        return status;
-    cJSON_ArrayForEach (o, remote_list(answer, "objects")) {
-        print_object(o);
+    int status = list_all(r, "objects", argc, argv, "", print_object);
+    cJSON *answer =
+        status == CLI_OK && !r->json ? remote_ask(r, remote_request("status"), 0) : NULL;
+    const cJSON *name;
+    cJSON_ArrayForEach (name, remote_list(answer, "published")) {
+        printf("%-20s published\n", cJSON_IsString(name) ? name->valuestring : "");
     }
     cJSON_Delete(answer);
-    answer = remote_ask(r, remote_request("status"), 0);
-    cJSON_ArrayForEach (o, remote_list(answer, "published")) {
-        printf("%-20s published\n", cJSON_IsString(o) ? o->valuestring : "");
-    }
-    cJSON_Delete(answer);
-    return CLI_OK;
+    return status;
+}
+
+static void print_call(const cJSON *c)
+{
+    printf("%6.0f  %-16s %-8s %-9s %9.0f %9.0f %9.0f %9.0f %9.0f\n", remote_number(c, "call"),
+           remote_text(c, "kernel"), remote_text(c, "from"), remote_text(c, "state"),
+           remote_number(c, "total"), remote_number(c, "waiting"), remote_number(c, "running"),
+           remote_number(c, "succeeded"), remote_number(c, "failed"));
+    if (remote_text(c, "digest")[0] != '\0')
+        printf("        %s\n", remote_text(c, "digest"));
 }
 
 int look_calls(remote *r, int argc, char **argv)
 {
-    int status = no_arguments("calls", argc, argv);
-    cJSON *answer = status == CLI_OK ? ask(r, "calls", remote_request("calls"), &status) : NULL;
-    const cJSON *c;
-    if (answer == NULL)
-        return status;
-    printf("%6s  %-16s %-8s %-9s %9s %9s %9s %9s %9s\n", "call", "kernel", "from", "state", "total",
-           "waiting", "running", "succeeded", "failed");
-    cJSON_ArrayForEach (c, remote_list(answer, "calls")) {
-        printf("%6.0f  %-16s %-8s %-9s %9.0f %9.0f %9.0f %9.0f %9.0f\n", remote_number(c, "call"),
-               remote_text(c, "kernel"), remote_text(c, "from"), remote_text(c, "state"),
-               remote_number(c, "total"), remote_number(c, "waiting"), remote_number(c, "running"),
-               remote_number(c, "succeeded"), remote_number(c, "failed"));
-        if (remote_text(c, "digest")[0] != '\0')
-            printf("        %s\n", remote_text(c, "digest"));
-    }
-    cJSON_Delete(answer);
-    return CLI_OK;
+    return list_all(r, "calls", argc, argv,
+                    "  call  kernel           from     state         total   waiting   running "
+                    "succeeded    failed\n",
+                    print_call);
 }
 
 /* ------------------------------------------------------------------------------------------- tasks */

@@ -49,6 +49,12 @@ static const struct type *find_name(const char *name)
     return NULL;
 }
 
+size_t npy_item(const char *type)
+{
+    const struct type *found = find_name(type);
+    return found != NULL ? found->size : 0;
+}
+
 size_t npy_header(char out[NPY_ROOM], const char *type, int dims, const size_t *shape)
 {
     const struct type *found = find_name(type);

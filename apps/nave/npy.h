@@ -23,6 +23,9 @@ struct npy_array {
  * "uint64"; dims is 0 to NPY_DIMS.  Returns its bytes, a multiple of 64; 0: no such type, or dims. */
 size_t npy_header(char out[NPY_ROOM], const char *type, int dims, const size_t *shape);
 
+/* Bytes of an element of such a type; 0: there is none of that name. */
+size_t npy_item(const char *type);
+
 /* Reads a head of format 1.0 or 2.0 that is the beginning of `data`.  0, or -1 and a line in `why`, cut to
  * `room` bytes; out is then untouched. */
 int npy_read_header(const void *data, size_t size, struct npy_array *out, char *why, size_t room);

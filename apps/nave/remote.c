@@ -111,42 +111,6 @@ const cJSON *remote_list(const cJSON *object, const char *name)
     return cJSON_GetObjectItemCaseSensitive(object, name);
 }
 
-static cJSON *ask_call(remote *r, uint64_t call)
-{
-    cJSON *request = remote_request("wait");
-    cJSON_AddNumberToObject(request, "call", (double)call);
-    return remote_ask(r, request, 0);
-}
-
-char *calls_kernel(remote *r, uint64_t call)
-{
-    cJSON *answer = ask_call(r, call);
-    char *name = answer != NULL ? strdup(remote_text(answer, "kernel")) : NULL;
-    cJSON_Delete(answer);
-    return name;
-}
-
-int calls_total(remote *r, uint64_t call)
-{
-    cJSON *answer = ask_call(r, call);
-    int total = answer != NULL ? (int)remote_number(answer, "total") : -1;
-    cJSON_Delete(answer);
-    return total;
-}
-
-int calls_has_signature(remote *r, const char *kernel)
-{
-    cJSON *answer = remote_ask(r, remote_request("kernels"), 0);
-    const cJSON *k;
-    int has = answer != NULL ? 0 : -1;
-    cJSON_ArrayForEach (k, remote_list(answer, "kernels")) {
-        if (strcmp(remote_text(k, "name"), kernel) == 0)
-            has = remote_text(k, "signature")[0] != '\0';
-    }
-    cJSON_Delete(answer);
-    return has;
-}
-
 /* --------------------------------------------------------------------------------------- calling */
 
 int remote_call(remote *r, const remote_verb *verb, int argc, char **argv)

@@ -55,12 +55,6 @@ double remote_number(const cJSON *object, const char *name);
 const char *remote_text(const cJSON *object, const char *name);
 const cJSON *remote_list(const cJSON *object, const char *name);
 
-/* Of a call: the name of its kernel (to be freed), how many tasks it has; whether a kernel has a
- * signature.  NULL or -1: it failed. */
-char *calls_kernel(remote *r, uint64_t call);
-int calls_total(remote *r, uint64_t call);
-int calls_has_signature(remote *r, const char *kernel);
-
 /* The verbs. */
 remote_fn look_status, look_engines, look_kernels, look_objects, look_calls, look_tasks,
     look_explain, look_events;

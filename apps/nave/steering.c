@@ -1,5 +1,6 @@
 /* steering - values, commands, and the job as a whole: set, watch, command, pause, resume, stop; cc. */
 #include "cli.h"
+#include "element.h"
 #include "file.h"
 #include "options.h"
 #include "remote.h"
@@ -77,25 +78,6 @@ static char *value_of(remote *r, const char *name)
     return text;
 }
 
-static void print_element(const nave_client_array *array, size_t i)
-{
-    const char *at = (const char *)array->data + i * array->item;
-    double d;
-    float f;
-    int64_t l;
-    int32_t n;
-    if (strcmp(array->type, "double") == 0)
-        printf("%.15g", (memcpy(&d, at, sizeof d), d));
-    else if (strcmp(array->type, "float") == 0)
-        printf("%.7g", (double)(memcpy(&f, at, sizeof f), f));
-    else if (strcmp(array->type, "int64") == 0)
-        printf("%lld", (long long)(memcpy(&l, at, sizeof l), l));
-    else if (strcmp(array->type, "int32") == 0)
-        printf("%d", (memcpy(&n, at, sizeof n), n));
-    else
-        printf("%d", *(const unsigned char *)at);
-}
-
 enum { SHOWN = 16 };
 
 static void print_array(const remote *r, const nave_client_array *array)
@@ -105,7 +87,7 @@ static void print_array(const remote *r, const nave_client_array *array)
     for (size_t i = 0; i < n && (r->json || i < SHOWN); i++) {
         if (i > 0)
             fputs(r->json ? "," : " ", stdout);
-        print_element(array, i);
+        element_print(array, i);
     }
     puts(r->json ? "]}" : n > SHOWN ? " ..." : "");
     fflush(stdout);

@@ -1,5 +1,6 @@
 /* arrays - objects and published arrays, in pieces or as a whole.  SPDX-License-Identifier: BSD-3-Clause */
 #include "client.h"
+#include "types.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -232,11 +233,6 @@ int nave_client_gather(nave_client *client, const char *name, const void **data,
 
 /* ------------------------------------------------------------------------------------------ arrays */
 
-static const struct {
-    const char *name;
-    size_t size;
-} types[] = {{"double", 8}, {"float", 4}, {"int64", 8}, {"int32", 4}, {"uint8", 1}};
-
 static int read_list(const cJSON *object, const char *name, size_t *out)
 {
     const cJSON *list = cJSON_GetObjectItemCaseSensitive(object, name), *item;
@@ -253,13 +249,13 @@ static int read_array(nave_client *client, nave_client_array *array)
 {
     const char *type =
         cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(client->answer, "type"));
+    enum nave_type known = type != NULL ? nv_type_of(type) : (enum nave_type)0;
     *array = (nave_client_array){.step = nv_client_number(client, "step")};
     array->dims = read_list(client->answer, "shape", array->shape);
-    for (size_t i = 0; type != NULL && i < sizeof types / sizeof *types; i++)
-        if (strcmp(type, types[i].name) == 0) {
-            array->type = types[i].name;
-            array->item = types[i].size;
-        }
+    if (known != 0) {
+        array->type = nv_type_name(known);
+        array->item = nv_type_size(known);
+    }
     array->size = array->item;
     for (int d = 0; d < array->dims; d++) {
         if (array->shape[d] > 0 && array->size > SIZE_MAX / 2 / array->shape[d])
@@ -334,29 +330,33 @@ int nave_client_array_each(nave_client *client, const char *name, nave_client_pi
     return rc;
 }
 
-/* Where a byte of a block, packed in C order, belongs in the whole; how many more follow there. */
-static size_t place_of(const nave_client_array *array, const size_t *start, const size_t *count,
-                       size_t offset, size_t *run)
-{
-    size_t element = offset / array->item, place = 0, stride = 1, column = 0;
-    for (int d = array->dims - 1; d >= 0; d--) {
-        size_t i = element % count[d];
-        if (d == array->dims - 1)
-            column = i;
-        place += (start[d] + i) * stride;
-        stride *= array->shape[d];
-        element /= count[d];
-    }
-    *run = (count[array->dims - 1] - column) * array->item - offset % array->item;
-    return place * array->item + offset % array->item;
-}
-
 static bool is_within(const nave_client_array *array, const size_t *start, const size_t *count)
 {
     for (int d = 0; d < array->dims; d++)
         if (count[d] == 0 || start[d] > array->shape[d] || count[d] > array->shape[d] - start[d])
             return false;
-    return array->dims > 0;
+    return array->dims > 0 && array->item > 0;
+}
+
+size_t nave_client_place(const nave_client_array *array, const size_t *start, const size_t *count,
+                         size_t offset, size_t *run)
+{
+    size_t element, within, place = 0, stride = 1;
+    int last = array->dims - 1;
+    *run = 0;
+    if (!is_within(array, start, count))
+        return 0;
+    element = offset / array->item;
+    within = offset % array->item;
+    *run = (count[last] - element % count[last]) * array->item - within;
+    for (int d = last; d >= 0; d--) {
+        place += (start[d] + element % count[d]) * stride;
+        stride *= array->shape[d];
+        element /= count[d];
+    }
+    if (element > 0) /* beyond the block */
+        *run = 0;
+    return place * array->item + within;
 }
 
 static int put_block(void *arg, const nave_client_array *array, const size_t *start,
@@ -370,12 +370,10 @@ static int put_block(void *arg, const nave_client_array *array, const size_t *st
     }
     if (whole->data == NULL)
         return NAVE_ENOMEM;
-    if (size > 0 && !is_within(array, start, count))
-        return NAVE_EPROTOCOL;
     while (size > 0) {
-        size_t run, place = place_of(array, start, count, offset, &run);
+        size_t run, place = nave_client_place(array, start, count, offset, &run);
         run = run < size ? run : size;
-        if (place > whole->size || run > whole->size - place)
+        if (run == 0 || place > whole->size || run > whole->size - place)
             return NAVE_EPROTOCOL;
         memcpy(whole->data + place, from, run);
         from += run;

@@ -76,7 +76,7 @@ static int await(nave_client *client, double seconds)
         nv_message_release(&client->message);
         cJSON_Delete(client->answer);
         client->answer = NULL;
-        rc = nv_link_receive(client->link, seconds, &client->message, client->why);
+        rc = nv_dialog_receive(client->dialog, seconds, &client->message, client->why);
         if (rc != NAVE_OK)
             return rc;
         client->answer = cJSON_Parse(client->message.text);
@@ -105,7 +105,7 @@ int nv_client_do(nave_client *client, cJSON *request, const void *data, size_t s
 {
     char *text;
     int rc;
-    if (client->link == NULL) {
+    if (client->dialog == NULL) {
         cJSON_Delete(request);
         return NAVE_ECONNECT;
     }
@@ -119,7 +119,7 @@ int nv_client_do(nave_client *client, cJSON *request, const void *data, size_t s
         rc = nv_why(client->why, NAVE_ESIZE, "a request may have %d bytes beside it, not %zu",
                     NV_PIECE_MAX, size);
     else
-        rc = nv_link_send(client->link, text, data, size, client->why);
+        rc = nv_dialog_send(client->dialog, text, data, size, client->why);
     free(text);
     if (rc != NAVE_OK)
         return rc;
@@ -189,7 +189,7 @@ static int open_link(nave_client *client, const char *path, const nave_client_op
         rc = nv_tunnel_open(c, login, client->timeout, url, sizeof url, client->why,
                             &client->tunnel);
     if (rc == NAVE_OK)
-        rc = nv_link_open(url, c->server_key, &c->keys, client->why, &client->link);
+        rc = nv_dialog_open(url, c->server_key, &c->keys, client->why, &client->dialog);
     if (rc == NAVE_OK)
         rc = nv_client_do(client, nv_client_request("hello"), NULL, 0, 0);
     if (rc == NAVE_ECONNECT && client->tunnel == NULL && login[0] == '\0' && out_of_reach(c))
@@ -221,12 +221,13 @@ void nave_disconnect(nave_client **where)
     if (client == NULL)
         return;
     *where = NULL;
-    if (client->link != NULL && client->answer != NULL)
-        nv_link_send(client->link, "{\"do\":\"bye\"}", NULL, 0, client->why);
-    nv_link_close(client->link);
+    if (client->dialog != NULL && client->answer != NULL)
+        nv_dialog_send(client->dialog, "{\"do\":\"bye\"}", NULL, 0, client->why);
+    nv_dialog_close(client->dialog);
     nv_tunnel_close(client->tunnel);
     nv_message_release(&client->message);
     cJSON_Delete(client->answer);
     free(client->data);
+    free(client->known.signature);
     free(client);
 }

@@ -15,7 +15,7 @@
 
 struct nave_client {
     struct nv_connection connection;
-    struct nv_link_out *link;
+    struct nv_dialog *dialog;
     struct nv_tunnel *tunnel;
     double timeout;
     double asked;              /* requests so far */
@@ -23,6 +23,11 @@ struct nave_client {
     cJSON *answer;             /*   read */
     void *data;                /* handed out, beside the message's */
     size_t data_size;
+    struct { /* the kernel whose signature was asked for last */
+        char name[128];
+        char *signature; /* NULL: it has none */
+        double asked;    /* by nv_clock(); 0: not yet */
+    } known;
     struct nv_why why; /* leads to `error` */
     char error[4096];
 };

@@ -6,12 +6,12 @@
  * then has.
  */
 #include "curve.h"
+#include "clock.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <zmq.h>
 
 #define ZAP "inproc://zeromq.zap.01"
@@ -393,72 +393,71 @@ void nv_server_send(struct nv_server *server, const struct nv_peer *to, struct n
 
 /* ------------------------------------------------------------------------------------- a client's */
 
-struct nv_link_out {
+struct nv_dialog {
     void *context, *dealer, *events;
     bool open; /* the handshake is done */
-    int last;  /* the last event of the connection */
 };
 
-int nv_link_open(const char *url, const char *server_key, const struct nv_keys *keys,
-                 struct nv_why why, struct nv_link_out **out)
+int nv_dialog_open(const char *url, const char *server_key, const struct nv_keys *keys,
+                   struct nv_why why, struct nv_dialog **out)
 {
-    struct nv_link_out *link = calloc(1, sizeof *link);
-    if (link == NULL)
+    struct nv_dialog *dialog = calloc(1, sizeof *dialog);
+    if (dialog == NULL)
         return nv_why(why, NAVE_ENOMEM, "no memory for a connection");
-    link->context = zmq_ctx_new();
-    link->dealer = link->context != NULL ? zmq_socket(link->context, ZMQ_DEALER) : NULL;
-    if (link->dealer != NULL) {
-        set_text(link->dealer, ZMQ_CURVE_SERVERKEY, server_key);
-        set_text(link->dealer, ZMQ_CURVE_PUBLICKEY, keys->public_key);
-        set_text(link->dealer, ZMQ_CURVE_SECRETKEY, keys->secret_key);
-        set_int(link->dealer, ZMQ_IPV6, strncmp(url, "tcp://127.", 10) != 0);
-        set_int(link->dealer, ZMQ_LINGER, 0);
-        set_int(link->dealer, ZMQ_HEARTBEAT_IVL, HEARTBEAT_MS);
-        set_int(link->dealer, ZMQ_HEARTBEAT_TIMEOUT, SILENCE_MS);
-        set_int(link->dealer, ZMQ_RECONNECT_IVL_MAX, 1000);
-        link->events = monitor(link->context, link->dealer, ZMQ_EVENT_ALL);
+    dialog->context = zmq_ctx_new();
+    dialog->dealer = dialog->context != NULL ? zmq_socket(dialog->context, ZMQ_DEALER) : NULL;
+    if (dialog->dealer != NULL) {
+        set_text(dialog->dealer, ZMQ_CURVE_SERVERKEY, server_key);
+        set_text(dialog->dealer, ZMQ_CURVE_PUBLICKEY, keys->public_key);
+        set_text(dialog->dealer, ZMQ_CURVE_SECRETKEY, keys->secret_key);
+        set_int(dialog->dealer, ZMQ_IPV6, strncmp(url, "tcp://127.", 10) != 0);
+        set_int(dialog->dealer, ZMQ_LINGER, 0);
+        set_int(dialog->dealer, ZMQ_HEARTBEAT_IVL, HEARTBEAT_MS);
+        set_int(dialog->dealer, ZMQ_HEARTBEAT_TIMEOUT, SILENCE_MS);
+        set_int(dialog->dealer, ZMQ_RECONNECT_IVL_MAX, 1000);
+        dialog->events = monitor(dialog->context, dialog->dealer, ZMQ_EVENT_ALL);
     }
-    if (link->events == NULL || zmq_connect(link->dealer, url) != 0) {
+    if (dialog->events == NULL || zmq_connect(dialog->dealer, url) != 0) {
         int rc = nv_why(why, NAVE_ECONNECT, "%s: %s", url, zmq_strerror(zmq_errno()));
-        nv_link_close(link);
+        nv_dialog_close(dialog);
         return rc;
     }
-    *out = link;
+    *out = dialog;
     return NAVE_OK;
 }
 
-void nv_link_close(struct nv_link_out *link)
+void nv_dialog_close(struct nv_dialog *dialog)
 {
-    if (link == NULL)
+    if (dialog == NULL)
         return;
-    if (link->open)
-        set_int(link->dealer, ZMQ_LINGER, FAREWELL_MS);
-    close_socket(link->events);
-    close_socket(link->dealer);
-    if (link->context != NULL)
-        zmq_ctx_term(link->context);
-    free(link);
+    if (dialog->open)
+        set_int(dialog->dealer, ZMQ_LINGER, FAREWELL_MS);
+    close_socket(dialog->events);
+    close_socket(dialog->dealer);
+    if (dialog->context != NULL)
+        zmq_ctx_term(dialog->context);
+    free(dialog);
 }
 
-int nv_link_send(struct nv_link_out *link, const char *text, const void *data, size_t size,
-                 struct nv_why why)
+int nv_dialog_send(struct nv_dialog *dialog, const char *text, const void *data, size_t size,
+                   struct nv_why why)
 {
-    if (zmq_send(link->dealer, text, strlen(text), ZMQ_DONTWAIT | (size > 0 ? ZMQ_SNDMORE : 0)) >=
+    if (zmq_send(dialog->dealer, text, strlen(text), ZMQ_DONTWAIT | (size > 0 ? ZMQ_SNDMORE : 0)) >=
             0 &&
-        (size == 0 || zmq_send(link->dealer, data, size, ZMQ_DONTWAIT) >= 0))
+        (size == 0 || zmq_send(dialog->dealer, data, size, ZMQ_DONTWAIT) >= 0))
         return NAVE_OK;
     return nv_why(why, NAVE_ECONNECT, "cannot send: %s", zmq_strerror(zmq_errno()));
 }
 
 /* Whether there is no hope: nobody listens, or whoever does will not have us.  (A connection that was
  * good is made again by itself, but what was asked over it is lost.) */
-static int look_at_events(struct nv_link_out *link, struct nv_why why)
+static int look_at_events(struct nv_dialog *dialog, struct nv_why why)
 {
     int event, value;
-    while (next_event(link->events, &event, &value)) {
-        bool was_open = link->open;
+    while (next_event(dialog->events, &event, &value)) {
+        bool was_open = dialog->open;
         if (event == ZMQ_EVENT_HANDSHAKE_SUCCEEDED)
-            link->open = true;
+            dialog->open = true;
         else if (event == ZMQ_EVENT_HANDSHAKE_FAILED_AUTH ||
                  event == ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL ||
                  event == ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL)
@@ -466,47 +465,40 @@ static int look_at_events(struct nv_link_out *link, struct nv_why why)
                           "whoever listens there does not accept these keys: another job, perhaps, "
                           "or too many clients");
         else if (event == ZMQ_EVENT_DISCONNECTED) {
-            link->open = false;
+            dialog->open = false;
             return nv_why(why, NAVE_ECONNECT,
                           was_open ? "the job has ended, or closed the connection"
                                    : "whoever listens there is no Nave");
-        } else if (event == ZMQ_EVENT_CONNECT_RETRIED && !link->open)
+        } else if (event == ZMQ_EVENT_CONNECT_RETRIED && !dialog->open)
             return nv_why(why, NAVE_ECONNECT, "nobody listens there");
     }
     return NAVE_OK;
 }
 
-static double seconds_now(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
-}
-
 /* A message that is there.  1; 0: none; -1: out of memory, or no message of ours. */
-static int take_one(struct nv_link_out *link, struct nv_message *message)
+static int take_one(struct nv_dialog *dialog, struct nv_message *message)
 {
     zmq_msg_t part;
     int got = 0;
     zmq_msg_init(&part);
-    if (zmq_msg_recv(&part, link->dealer, ZMQ_DONTWAIT) >= 0)
-        got = take_message(link->dealer, &part, SIZE_MAX, message) ? 1 : -1;
+    if (zmq_msg_recv(&part, dialog->dealer, ZMQ_DONTWAIT) >= 0)
+        got = take_message(dialog->dealer, &part, SIZE_MAX, message) ? 1 : -1;
     zmq_msg_close(&part);
     return got;
 }
 
-int nv_link_receive(struct nv_link_out *link, double seconds, struct nv_message *message,
-                    struct nv_why why)
+int nv_dialog_receive(struct nv_dialog *dialog, double seconds, struct nv_message *message,
+                      struct nv_why why)
 {
-    double until = seconds_now() + seconds;
+    double until = nv_clock() + seconds;
     for (;;) {
-        zmq_pollitem_t items[] = {{link->dealer, 0, ZMQ_POLLIN, 0},
-                                  {link->events, 0, ZMQ_POLLIN, 0}};
-        double left = seconds < 0 ? 3600 : until - seconds_now();
-        int got = take_one(link, message), rc;
+        zmq_pollitem_t items[] = {{dialog->dealer, 0, ZMQ_POLLIN, 0},
+                                  {dialog->events, 0, ZMQ_POLLIN, 0}};
+        double left = seconds < 0 ? 3600 : until - nv_clock();
+        int got = take_one(dialog, message), rc;
         if (got != 0)
             return got > 0 ? NAVE_OK : nv_why(why, NAVE_EPROTOCOL, "that is no answer of Nave's");
-        rc = look_at_events(link, why);
+        rc = look_at_events(dialog, why);
         if (rc != NAVE_OK)
             return rc;
         if (left <= 0)

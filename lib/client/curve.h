@@ -75,20 +75,20 @@ size_t nv_server_owed(const struct nv_server *server);
 
 /* ------------------------------------------------------------------------------------- a client's */
 
-struct nv_link_out;
+struct nv_dialog;
 
 /* Begins to connect.  `server_key`: the hub's public one. */
-int nv_link_open(const char *url, const char *server_key, const struct nv_keys *keys,
-                 struct nv_why why, struct nv_link_out **link);
-void nv_link_close(struct nv_link_out *link);
+int nv_dialog_open(const char *url, const char *server_key, const struct nv_keys *keys,
+                   struct nv_why why, struct nv_dialog **dialog);
+void nv_dialog_close(struct nv_dialog *dialog);
 
 /* Sends copies.  NAVE_OK or NAVE_ECONNECT. */
-int nv_link_send(struct nv_link_out *link, const char *text, const void *data, size_t size,
-                 struct nv_why why);
+int nv_dialog_send(struct nv_dialog *dialog, const char *text, const void *data, size_t size,
+                   struct nv_why why);
 
 /* Waits for a message.  NAVE_OK; NAVE_ETIMEDOUT; NAVE_ECONNECT, with what is known of the reason: nobody
  * listens, or the keys are not accepted. */
-int nv_link_receive(struct nv_link_out *link, double seconds, struct nv_message *message,
-                    struct nv_why why);
+int nv_dialog_receive(struct nv_dialog *dialog, double seconds, struct nv_message *message,
+                      struct nv_why why);
 
 #endif

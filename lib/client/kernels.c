@@ -1,34 +1,52 @@
 /* kernels - inputs and results of kernels that have a signature.  SPDX-License-Identifier: BSD-3-Clause */
 #include "client.h"
+#include "clock.h"
 #include "signature.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-/* The kernel's signature; not `known`: it has none. */
-static int find(nave_client *client, const char *kernel, struct nv_signature *signature,
-                bool *known)
+#define FRESH_SECONDS                                                                              \
+    1.0 /* that a signature is taken to be as it was: many tasks have the same kernel */
+
+/* Asks for the kernel's signature, and remembers it. */
+static int ask_signature(nave_client *client, const char *kernel)
 {
-    const cJSON *list, *item;
-    const char *text = NULL;
-    bool there = false;
+    const cJSON *list, *item, *found = NULL;
+    const char *text;
     int rc = nv_client_do(client, nv_client_request("kernels"), NULL, 0, 0);
     if (rc != NAVE_OK)
         return rc;
     list = cJSON_GetObjectItemCaseSensitive(client->answer, "kernels");
     cJSON_ArrayForEach (item, list) {
         const char *name = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(item, "name"));
-        if (name == NULL || strcmp(name, kernel) != 0)
-            continue;
-        there = true;
-        text = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(item, "signature"));
+        if (name != NULL && strcmp(name, kernel) == 0)
+            found = item;
     }
-    if (!there)
+    if (found == NULL || strlen(kernel) >= sizeof client->known.name)
         return nv_why(client->why, NAVE_EKERNEL,
                       "the job has no kernel '%s' (nave kernels lists them)", kernel);
-    *known = text != NULL;
-    return text != NULL ? nv_signature_parse(text, signature, client->error, sizeof client->error)
-                        : NAVE_OK;
+    text = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(found, "signature"));
+    free(client->known.signature);
+    client->known.signature = text != NULL ? strdup(text) : NULL;
+    strcpy(client->known.name, kernel);
+    client->known.asked = nv_clock();
+    return NAVE_OK;
+}
+
+/* The kernel's signature; not `known`: it has none. */
+static int find(nave_client *client, const char *kernel, struct nv_signature *signature,
+                bool *known)
+{
+    bool fresh = client->known.asked > 0 && nv_clock() - client->known.asked < FRESH_SECONDS &&
+                 strcmp(client->known.name, kernel) == 0;
+    int rc = fresh ? NAVE_OK : ask_signature(client, kernel);
+    if (rc != NAVE_OK)
+        return rc;
+    *known = client->known.signature != NULL;
+    return *known ? nv_signature_parse(client->known.signature, signature, client->error,
+                                       sizeof client->error)
+                  : NAVE_OK;
 }
 
 /* Of a kernel without a signature: the only word. */

@@ -248,6 +248,7 @@ int nave_client_compile(nave_client *client, const char *file, const char *sourc
     const char *failed, *text;
     int rc;
     cJSON_AddStringToObject(request, "file", file);
+    client->known.asked = 0;
     rc = nv_client_do(client, request, source, strlen(source), 600);
     text = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(client->answer, "messages"));
     failed = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(client->answer, "failed"));

@@ -1,6 +1,6 @@
-/* build - kernels that come from outside as C: compiled here, shipped to all engines, added to the job.
+/* door_build - kernels that come from outside as C: compiled here, shipped to all engines, added to the job.
  * SPDX-License-Identifier: BSD-3-Clause */
-#include "serving.h"
+#include "door_parts.h"
 #include "compile.h"
 #include "plugin.h"
 
@@ -73,7 +73,7 @@ static int ship(struct nv_door *door, struct nv_later *later, const char *plugin
     input = pack(build, plugin, size, &total);
     if (input == NULL)
         return nv_why(door->why, NAVE_ENOMEM, "no memory for the plug-in");
-    return nv_door_start_on(door, NULL, 0, NV_KERNEL_PLUGIN, "", input, total, &later->future);
+    return nv_door_start(door, NULL, 0, NV_KERNEL_PLUGIN, "", input, total, &later->future);
 }
 
 /* The compiler has ended: its words go out in any case. */

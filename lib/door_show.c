@@ -1,5 +1,5 @@
-/* show - what clients see of the farm.  SPDX-License-Identifier: BSD-3-Clause */
-#include "serving.h"
+/* door_show - what clients see of the farm.  SPDX-License-Identifier: BSD-3-Clause */
+#include "door_parts.h"
 #include "place.h"
 
 #include <stdio.h>
@@ -11,6 +11,11 @@ enum { TASKS_SHOWN = 1000, TASKS_MOST = 10000 };
 static const char *const states[] = {"waiting", "running", "succeeded", "failed", "cancelled"};
 
 enum { STATES = sizeof states / sizeof *states };
+
+const char *nv_show_state(enum nave_task_state state)
+{
+    return states[state];
+}
 
 static void add_number(cJSON *object, const char *name, uint64_t n)
 {

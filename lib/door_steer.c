@@ -1,6 +1,6 @@
-/* direct - what is asked of the job as a whole: values, commands, pause, resume, stop.
+/* door_steer - what is asked of the job as a whole: values, commands, pause, resume, stop.
  * SPDX-License-Identifier: BSD-3-Clause */
-#include "serving.h"
+#include "door_parts.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,12 +1,11 @@
-/* serving - what the parts of the door share: door.c (letters in, answers out), and those that serve
- * requests: show.c, outside.c, carry.c, direct.c, build.c.
+/* door_parts - what door.c (letters in, answers out) shares with the files that serve requests.
  *
  * Invariant: a function that serves a request either fills the answer, or returns a negative code with a
  * reason in door->why or the context's error, or gives the letter to nv_door_later() and returns
  * NV_LATER; then its `look` does one of these.
  */
-#ifndef NV_SERVING_H
-#define NV_SERVING_H
+#ifndef NV_DOOR_PARTS_H
+#define NV_DOOR_PARTS_H
 
 #include "door.h"
 #include "future.h"
@@ -63,7 +62,7 @@ struct nv_door {
     char file[4096], readonly[4096];
     struct nv_why why; /* leads to `reason` */
     char reason[4096];
-    struct nv_later *later, *fresh; /* fresh: added during a round of looks */
+    struct nv_later *later;
     size_t later_count;
     double look_next, rest_until;
     bool paused, stopping, plugins;
@@ -81,8 +80,8 @@ struct nv_door {
 
 typedef int nv_serve_fn(struct nv_door *door, struct nv_letter *letter, struct nv_answer *answer);
 
-/* By verb; show.c: looking; outside.c: calls; carry.c: objects and snapshots; direct.c: steering;
- * build.c: plug-ins. */
+/* By verb; door_show.c: looking; door_calls.c: calls; door_objects.c: objects and snapshots; door_steer.c:
+ * steering; door_build.c: plug-ins. */
 #define NV_SERVE(name, changes) nv_serve_fn nv_serve_##name;
 NV_VERBS(NV_SERVE)
 #undef NV_SERVE
@@ -95,6 +94,15 @@ struct nv_later *nv_door_later(struct nv_door *door, struct nv_letter *letter, d
 /* Its time is over. */
 bool nv_later_over(const struct nv_door *door, const struct nv_later *later);
 
+/* Lets it wait for a call of the door's, which is freed with it, or now if there is no room. */
+struct nv_later *nv_door_await(struct nv_door *door, struct nv_letter *letter, nave_future *future,
+                               int (*look)(struct nv_door *, struct nv_later *,
+                                           struct nv_answer *));
+
+/* Gives an answer a copy of `size` bytes at most from `offset` of a whole on.  NAVE_OK, NAVE_ENOMEM. */
+int nv_answer_bytes(struct nv_door *door, struct nv_answer *answer, const void *whole, size_t size,
+                    uint64_t offset, uint64_t limit);
+
 /* Something happened that clients may want to hear of. */
 void nv_door_event(struct nv_door *door, const char *what, const char *format, ...)
     NAVE_PRINTF(3, 4);
@@ -102,30 +110,27 @@ void nv_door_event(struct nv_door *door, const char *what, const char *format, .
 /* The call of that number, of a user's kernel; NULL: there is none (any more), and the reason is left. */
 nave_future *nv_door_call(struct nv_door *door, uint64_t number);
 
-/* Starts one of the library's own kernels on one engine, with an input (from malloc, taken over). */
-int nv_door_start(struct nv_door *door, int engine, enum nv_own_kernel kernel, const char *name,
-                  void *input, size_t size, nave_future **future);
-
-/* The same on several engines, with one input for all; `engines` NULL: on all. */
-int nv_door_start_on(struct nv_door *door, const int *engines, size_t count,
-                     enum nv_own_kernel kernel, const char *name, void *input, size_t size,
-                     nave_future **future);
+/* Starts one of the library's own kernels on engines (NULL: on all), with an input for all of them (from
+ * malloc, taken over). */
+int nv_door_start(struct nv_door *door, const int *engines, size_t count, enum nv_own_kernel kernel,
+                  const char *name, void *input, size_t size, nave_future **future);
 
 /* What has become of such a call that is complete: NAVE_OK, or its first failure's code and words. */
 int nv_door_outcome(struct nv_door *door, const nave_future *future);
 
-/* show.c, for others: a call as clients see it. */
+/* door_show.c, for others: a call as clients see it; the name of a task's state. */
 void nv_show_call(const struct nv_door *door, const nave_future *future, cJSON *object);
+const char *nv_show_state(enum nave_task_state state);
 
-/* outside.c: calls that have finished since the last look become events.  At the end all are let go. */
+/* door_calls.c: calls that have finished since the last look become events.  At the end all are let go. */
 void nv_outside_look(struct nv_door *door);
 void nv_outside_release(struct nv_door *door);
 bool nv_outside_has(const struct nv_door *door, const nave_future *future);
 
-/* carry.c: snapshots that nobody fetches are released. */
+/* door_objects.c: snapshots that nobody fetches are released. */
 void nv_snapshots_look(struct nv_door *door);
 
-/* build.c. */
+/* door_build.c. */
 void nv_build_free(struct nv_build *build);
 
 #endif

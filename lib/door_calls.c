@@ -1,6 +1,6 @@
-/* outside - calls that come from outside: submit, wait, result, cancel, forget.
+/* door_calls - calls that come from outside: submit, wait, result, cancel, forget.
  * SPDX-License-Identifier: BSD-3-Clause */
-#include "serving.h"
+#include "door_parts.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -244,14 +244,7 @@ static int give_piece(struct nv_door *door, const struct nv_letter *letter,
     if (rc != NAVE_OK)
         return rc;
     cJSON_AddNumberToObject(answer->object, "size", (double)record->size);
-    if (record->data == NULL || offset >= record->size)
-        return NAVE_OK;
-    answer->size = record->size - offset < limit ? record->size - (size_t)offset : (size_t)limit;
-    answer->data = malloc(answer->size + 1);
-    if (answer->data == NULL)
-        return nv_why(door->why, NAVE_ENOMEM, "no memory for a result");
-    memcpy(answer->data, (const char *)record->data + offset, answer->size);
-    return NAVE_OK;
+    return nv_answer_bytes(door, answer, record->data, record->size, offset, limit);
 }
 
 /* Results that lie in the program's own array. */
@@ -267,7 +260,6 @@ static void find_in_array(const nave_future *future, nave_record *record)
 static int give_result(struct nv_door *door, const struct nv_letter *letter, nave_future *future,
                        uint64_t index, struct nv_answer *answer)
 {
-    static const char *const states[] = {"waiting", "running", "succeeded", "failed", "cancelled"};
     nave_record record;
     size_t output_size;
     const char *output = nv_kept_get(&future->outputs, index, &output_size);
@@ -275,7 +267,7 @@ static int give_result(struct nv_door *door, const struct nv_letter *letter, nav
         return nv_why(door->why, NAVE_EINVAL, "the program has read that result, and it is gone");
     nv_ledger_record(&future->ledger, index, &record);
     find_in_array(future, &record);
-    cJSON_AddStringToObject(answer->object, "state", states[record.state]);
+    cJSON_AddStringToObject(answer->object, "state", nv_show_state(record.state));
     cJSON_AddStringToObject(answer->object, "kernel",
                             door->hub->ctx->kernels.names[future->kernel]);
     if (record.state == NAVE_FAILED) {

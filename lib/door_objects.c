@@ -1,6 +1,6 @@
-/* carry - objects and snapshots, which go through the door in pieces.
+/* door_objects - objects and snapshots, which go through the door in pieces.
  * SPDX-License-Identifier: BSD-3-Clause */
-#include "serving.h"
+#include "door_parts.h"
 #include "piece.h"
 
 #include <stdlib.h>
@@ -42,12 +42,7 @@ static int look_for_piece(struct nv_door *door, struct nv_later *later, struct n
     memcpy(&found, record.data, sizeof found);
     cJSON_AddNumberToObject(answer->object, "size", (double)found.size);
     cJSON_AddNumberToObject(answer->object, "version", (double)found.serial);
-    answer->size = record.size - sizeof found;
-    answer->data = malloc(answer->size + 1);
-    if (answer->data == NULL)
-        return nv_why(door->why, NAVE_ENOMEM, "no memory for a piece");
-    memcpy(answer->data, (const char *)record.data + sizeof found, answer->size);
-    return NAVE_OK;
+    return nv_answer_bytes(door, answer, record.data, record.size, sizeof found, NV_PIECE_MAX);
 }
 
 /* Asks an engine for a piece, and lets the letter wait for it. */
@@ -55,22 +50,15 @@ static int fetch(struct nv_door *door, struct nv_letter *letter, int engine, con
                  const struct nv_piece_asked *asked)
 {
     struct nv_piece_asked *input = malloc(sizeof *input);
-    struct nv_later *later;
     nave_future *future;
     int rc;
     if (input == NULL)
         return nv_why(door->why, NAVE_ENOMEM, "no memory for a piece");
     *input = *asked;
-    rc = nv_door_start(door, engine, NV_KERNEL_PIECE, name, input, sizeof *input, &future);
+    rc = nv_door_start(door, &engine, 1, NV_KERNEL_PIECE, name, input, sizeof *input, &future);
     if (rc != NAVE_OK)
         return rc;
-    later = nv_door_later(door, letter, -1, look_for_piece);
-    if (later == NULL) {
-        nave_future_free(future);
-        return NAVE_ENOMEM;
-    }
-    later->future = future;
-    return NV_LATER;
+    return nv_door_await(door, letter, future, look_for_piece) != NULL ? NV_LATER : NAVE_ENOMEM;
 }
 
 int nv_serve_pull(struct nv_door *door, struct nv_letter *letter, struct nv_answer *answer)
@@ -114,16 +102,13 @@ static int on_engines(struct nv_door *door, struct nv_letter *letter, enum nv_ow
         free(input);
         return rc;
     }
-    rc = nv_door_start_on(door, engines, count, kernel, name, input, size, &future);
+    rc = nv_door_start(door, engines, count, kernel, name, input, size, &future);
     free(engines);
     if (rc != NAVE_OK)
         return rc;
-    later = nv_door_later(door, letter, -1, look_for_end);
-    if (later == NULL) {
-        nave_future_free(future);
+    later = nv_door_await(door, letter, future, look_for_end);
+    if (later == NULL)
         return NAVE_ENOMEM;
-    }
-    later->future = future;
     later->index = upload;
     later->call = kernel == NV_KERNEL_DROP;
     return NV_LATER;
@@ -205,11 +190,17 @@ static void add_list(cJSON *object, const char *name, const uint64_t *numbers, i
         cJSON_AddItemToArray(list, cJSON_CreateNumber((double)numbers[i]));
 }
 
+/* Ranks that a snapshot has parts of. */
+static int parts_of(const struct nv_door *door)
+{
+    return nv_steer_polls(door->hub->ctx->steer) ? door->hub->ctx->size : 1;
+}
+
 /* A value of its own on each rank is an array with an element for each. */
 static void show_parts(const struct nv_door *door, const struct nv_order *order, cJSON *object)
 {
     const nave_array *array = &order->array;
-    int ranks = nv_steer_polls(door->hub->ctx->steer) ? door->hub->ctx->size : 1;
+    int ranks = parts_of(door);
     int dims = array->dims > 0 ? array->dims : 1;
     uint64_t shape[NAVE_DIMS] = {(uint64_t)ranks};
     cJSON *parts;
@@ -233,7 +224,7 @@ static void show_parts(const struct nv_door *door, const struct nv_order *order,
 /* The first rank on which it failed. */
 static int outcome(struct nv_door *door, const struct nv_order *order)
 {
-    int ranks = nv_steer_polls(door->hub->ctx->steer) ? door->hub->ctx->size : 1;
+    int ranks = parts_of(door);
     for (int r = 0; order->rc == NAVE_OK && r < ranks; r++)
         if (order->parts[r].rc != NAVE_OK)
             return nv_why(door->why, (int)order->parts[r].rc, "rank %d: %s", r,
@@ -294,21 +285,12 @@ static int piece_here(struct nv_door *door, const struct nv_piece_asked *asked,
                       struct nv_answer *answer)
 {
     size_t size = 0;
-    const char *data =
+    const void *data =
         nv_snapshots_find(nv_steer_snapshots(door->hub->ctx->steer), asked->snapshot, &size);
     if (data == NULL)
         return nv_why(door->why, NAVE_EOBJECT, "the snapshot is gone");
     cJSON_AddNumberToObject(answer->object, "size", (double)size);
-    if (asked->offset >= size)
-        return NAVE_OK;
-    answer->size = size - (size_t)asked->offset;
-    if (answer->size > asked->limit)
-        answer->size = (size_t)asked->limit;
-    answer->data = malloc(answer->size + 1);
-    if (answer->data == NULL)
-        return nv_why(door->why, NAVE_ENOMEM, "no memory for a piece");
-    memcpy(answer->data, data + asked->offset, answer->size);
-    return NAVE_OK;
+    return nv_answer_bytes(door, answer, data, size, asked->offset, asked->limit);
 }
 
 int nv_serve_piece(struct nv_door *door, struct nv_letter *letter, struct nv_answer *answer)
