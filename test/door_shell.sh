@@ -104,10 +104,11 @@ if script --version 2>&1 | grep -q util-linux; then
     export TERM=xterm
 
     # at_terminal VERB: what is written on descriptor 3 is typed; the screen is in `screen`.
+    # exec: dash would wait for nave, and end by the Ctrl-C that nave outlives.
     at_terminal()
     {
         : >screen
-        NAVE_CONNECTION=$job timeout -k 5 100 script -qefc "'$nave' $*" screen <keys >/dev/null 2>&1 &
+        NAVE_CONNECTION=$job timeout -k 5 100 script -qefc "exec '$nave' $*" screen <keys >/dev/null 2>&1 &
         terminal=$!
         exec 3>keys
     }
