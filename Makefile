@@ -1,6 +1,7 @@
 # Nave. Lines that begin with #? are what `make help` prints.
 #
 #? make                 libraries and apps, into build/ (O=DIR: elsewhere)
+#? make client          what needs no MPI (a laptop): nave and libnave-client; also: install-client
 #? make demo            install what is missing, build, count ten million digits of pi on every core
 #? make check           all tests (TESTS="sched fr*": these; after `make tests`, test/run PATTERN... is quicker)
 #? make bench           all benches (BENCH="farm": these)
@@ -53,7 +54,9 @@ settings := CC CPPFLAGS LDFLAGS MPICC PKG_CONFIG PKG_CONFIG_PATH \
 given := $(foreach v,$(settings),$(if $(filter-out undefined default,$(origin $v)),$v='$($v)'))
 
 no_probe := help deps demo check dist clean distclean format uninstall
-ifneq ($(filter-out $(no_probe),$(or $(MAKECMDGOALS),all)),)
+goals    := $(filter-out $(no_probe),$(or $(MAKECMDGOALS),all))
+only     := $(if $(filter-out client install-client,$(goals)),,client)
+ifneq ($(goals),)
 -include $(O)/probe.mak
 endif
 
@@ -79,6 +82,7 @@ ALL_CFLAGS  = -std=c11 -D_POSIX_C_SOURCE=200809L -fPIC -fvisibility=hidden -pthr
               -I$(S)include $(DEPS_CFLAGS) $(CPPFLAGS) $(CFLAGS) $(sanitize)
 ALL_LDFLAGS = -pthread $(CFLAGS) $(sanitize) $(LDFLAGS)
 CLIENT_LIBS = $(CJSON_LIBS) $(ZMQ_LIBS) -lm
+NAVE_LIBS   = $(SQLITE_LIBS) $(PNG_LIBS) $(CURSES_LIBS) $(READLINE_LIBS) $(CLIENT_LIBS)
 LIB_LIBS    = $(HWLOC_LIBS) $(GSL_LIBS) $(SQLITE_LIBS) $(XXHASH_LIBS) $(MPI_LIBS) $(RT_LIBS) $(DL_LIBS) $(CLIENT_LIBS)
 ALL_LIBS    = -Wl,--as-needed $(LIB_LIBS) $(PNG_LIBS) $(CURSES_LIBS) $(READLINE_LIBS) $(CRYPTO_LIBS) $(FLINT_LIBS)
 
@@ -113,8 +117,9 @@ common    := $(filter %/common.a,$(app_parts))
 headers   := $(wildcard $(S)include/*.h $(S)lib/*.h $(S)lib/client/*.h $(S)apps/*/*.h $(S)test/*.h $(S)bench/*.h)
 c_sources := $(wildcard $(S)lib/*.c $(S)lib/client/*.c $(S)apps/*/*.c $(S)test/*.c $(S)bench/*.c)
 
-.PHONY: all
+.PHONY: all client
 all: $(libraries) $(programs) $(O)/lib/nave.pc $(O)/lib/nave-client.pc
+client: $(filter %/libnave-client.a %/libnave-client.so,$(libraries)) $(O)/bin/nave $(O)/lib/nave-client.pc
 
 # --- rules ----------------------------------------------------------------------------------------------------
 
@@ -133,8 +138,9 @@ settle = @mkdir -p $(@D) && text='$(subst ','\'',$1)' && \
 $(O)/given: FORCE
 	$(call settle,$(given))
 
-$(O)/probe.mak: $(S).ci/probe $(O)/given
-	@$(given) $(S).ci/probe >$@.new && mv $@.new $@ || { rm -f $@ $@.new; exit 1; }
+# For `make client` much may be MISSING, which is looked for again when more is to be built.
+$(O)/probe.mak: $(S).ci/probe $(O)/given $(if $(only),,$(MISSING:%=FORCE))
+	@$(given) $(S).ci/probe $(only) >$@.new && mv $@.new $@ || { rm -f $@ $@.new; exit 1; }
 
 $(O)/flags: FORCE
 	@test -f $(O)/probe.mak
@@ -184,7 +190,14 @@ $(app_parts): $(O)/obj/%.a: $$(call objects,%)
 
 link = $(CC) -o $@ $(filter %.o %.a,$^) $(ALL_LDFLAGS)
 
-$(programs): $(O)/bin/%: $$(call objects,apps/%) $(common) $(O)/lib/libnave.a
+# nave needs no MPI, nor has it any.
+$(O)/bin/nave: $(call objects,apps/nave) $(filter-out %/launch.o,$(call objects,apps/common)) \
+               $(patsubst %,$(O)/obj/lib/%.o,chronicle database error) $(O)/lib/libnave-client.a
+	$(call say,LINK)
+	@mkdir -p $(@D)
+	$(quiet)$(link) $(NAVE_LIBS)
+
+$(filter-out %/nave,$(programs)): $(O)/bin/%: $$(call objects,apps/%) $(common) $(O)/lib/libnave.a
 	$(call say,LINK)
 	@mkdir -p $(@D)
 	$(quiet)$(link) $(ALL_LIBS)
@@ -311,27 +324,33 @@ $(tidied): $(O)/lint/%.tidy: $(S)%.c $(S).clang-tidy $(headers) $(O)/flags
 
 # --- installation ---------------------------------------------------------------------------------------------
 
-.PHONY: install uninstall
+.PHONY: install install-client uninstall
 public    := $(notdir $(wildcard $(S)include/*.h))
 man_pages := $(notdir $(wildcard $(S)doc/*.1 $(S)doc/*.3))
-completion := $(prefix)/share/bash-completion/completions
 job_docs  := batch.md protocol.md $(addprefix batch/,$(notdir $(wildcard $(S)doc/batch/*.sh)))
+completion := $(prefix)/share/bash-completion/completions
 man_path   = $(mandir)/man$(patsubst .%,%,$(suffix $1))/$1
-installed  = $(patsubst $(O)/bin/%,$(bindir)/%,$(programs)) $(addprefix $(includedir)/,$(public)) $(addprefix $(libdir)/pkgconfig/,nave.pc nave-client.pc) \
-             $(foreach name,nave nave-client,$(addprefix $(libdir)/lib$(name).,a so so.$(SOVERSION) so.$(VERSION))) \
+installed  = $(patsubst $(O)/bin/%,$(bindir)/%,$(programs)) $(addprefix $(includedir)/,$(public)) \
+             $(foreach name,nave nave-client,$(libdir)/pkgconfig/$(name).pc \
+                 $(addprefix $(libdir)/lib$(name).,a so so.$(SOVERSION) so.$(VERSION))) \
              $(foreach page,$(man_pages),$(call man_path,$(page))) $(addprefix $(docdir)/,$(job_docs)) $(completion)/nave
 
+# of_client: only what is for it.
+of_client = $(if $(filter install-client,$@),$(filter $1,$2),$2)
+
 install: all
+install-client: client
+install install-client:
 	$(INSTALL) -d $(addprefix $(DESTDIR),$(sort $(dir $(installed))))
-	$(if $(programs),$(INSTALL) -m 755 $(programs) $(DESTDIR)$(bindir))
-	$(foreach name,libnave libnave-client, \
-	$(INSTALL) -m 644 $(O)/lib/$(name).a $(DESTDIR)$(libdir) && \
-	$(INSTALL) -m 755 $(O)/lib/$(name).so.$(VERSION) $(DESTDIR)$(libdir) && \
-	ln -sf $(name).so.$(VERSION) $(DESTDIR)$(libdir)/$(name).so.$(SOVERSION) && \
-	ln -sf $(name).so.$(SOVERSION) $(DESTDIR)$(libdir)/$(name).so &&) :
-	$(INSTALL) -m 644 $(O)/lib/nave.pc $(O)/lib/nave-client.pc $(DESTDIR)$(libdir)/pkgconfig
-	$(INSTALL) -m 644 $(addprefix $(S)include/,$(public)) $(DESTDIR)$(includedir)
-	$(foreach page,$(man_pages),$(INSTALL) -m 644 $(S)doc/$(page) $(DESTDIR)$(call man_path,$(page)) &&) :
+	$(if $(programs),$(INSTALL) -m 755 $(call of_client,%/nave,$(programs)) $(DESTDIR)$(bindir))
+	$(foreach name,$(call of_client,nave-client,nave nave-client), \
+	$(INSTALL) -m 644 $(O)/lib/lib$(name).a $(DESTDIR)$(libdir) && \
+	$(INSTALL) -m 755 $(O)/lib/lib$(name).so.$(VERSION) $(DESTDIR)$(libdir) && \
+	ln -sf lib$(name).so.$(VERSION) $(DESTDIR)$(libdir)/lib$(name).so.$(SOVERSION) && \
+	ln -sf lib$(name).so.$(SOVERSION) $(DESTDIR)$(libdir)/lib$(name).so && \
+	$(INSTALL) -m 644 $(O)/lib/$(name).pc $(DESTDIR)$(libdir)/pkgconfig &&) :
+	$(INSTALL) -m 644 $(addprefix $(S)include/,$(call of_client,nave_client.h nave_kernel.h,$(public))) $(DESTDIR)$(includedir)
+	$(foreach page,$(call of_client,nave.1 nave-client.3,$(man_pages)),$(INSTALL) -m 644 $(S)doc/$(page) $(DESTDIR)$(call man_path,$(page)) &&) :
 	$(foreach file,$(job_docs),$(INSTALL) -m 644 $(S)doc/$(file) $(DESTDIR)$(docdir)/$(file) &&) :
 	$(INSTALL) -m 644 $(S)doc/nave.bash $(DESTDIR)$(completion)/nave
 

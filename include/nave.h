@@ -81,9 +81,6 @@ typedef struct nave_op {
 typedef struct nave_counts nave_counts;
 typedef void nave_progress_fn(void *arg, const nave_counts *counts);
 
-enum nave_log_level { NAVE_LOG_ERROR = 1, NAVE_LOG_WARNING };
-typedef void nave_log_fn(void *arg, int level, const char *line);
-
 /* All zero is the default.  The struct and what it points to is read by nave_open() only, except
  * `user`, `log_arg`, `progress_arg` and the strings and functions of the kernel table, which must
  * stay. */
@@ -175,9 +172,6 @@ typedef struct nave_options {
  * The file is an SQLite database, which `nave log` reads, also while it is written.  It must be on a
  * file system that the host of rank 0 can lock.  When it cannot be written, the call that waits
  * returns NAVE_EJOURNAL; what was written stays good. */
-
-/* A ready-made nave_options.log: "nave: LINE" on standard error. */
-NAVE_API void nave_log_stderr(void *arg, int level, const char *line);
 
 /* Opens a farm.  Collective over comm, any intracommunicator; it may be the whole world, a part of
  * it, or one rank, and several farms may be open at once.  opt may be NULL.  MPI must be
@@ -504,14 +498,6 @@ NAVE_API void nave_count(const nave_future *future, nave_counts *counts);
  * until the future is freed, or nave_next() has gone past it.  NAVE_ETASK or NAVE_ECANCELED when
  * it has none; NAVE_EINVAL beyond the last, or already read by nave_next(). */
 NAVE_API int nave_result(nave_future *future, size_t i, const void **data, size_t *size);
-
-enum nave_task_state {
-    NAVE_WAITING = 0,
-    NAVE_RUNNING, /* with an engine, perhaps waiting there */
-    NAVE_SUCCEEDED,
-    NAVE_FAILED,
-    NAVE_CANCELLED
-};
 
 /* What is known of one task.  Times are seconds since nave_open(), on one clock for all ranks of a
  * host; across hosts they agree to the skew of an MPI_Barrier. */

@@ -28,7 +28,7 @@
 #ifndef NAVE_JOURNAL_H
 #define NAVE_JOURNAL_H
 
-#include "nave.h"
+#include "nave_kernel.h"
 
 #ifdef __cplusplus
 extern "C" {

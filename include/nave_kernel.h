@@ -69,8 +69,24 @@ enum nave_error_code { NAVE_ERRORS(NAVE_ERROR_VALUE) };
 NAVE_API const char *nave_error_name(int code);
 NAVE_API const char *nave_strerror(int code);
 
+/* What may be said of errors and warnings while it runs: lines without a newline. */
+enum nave_log_level { NAVE_LOG_ERROR = 1, NAVE_LOG_WARNING };
+typedef void nave_log_fn(void *arg, int level, const char *line);
+
+/* A ready-made nave_options.log: "nave: LINE" on standard error. */
+NAVE_API void nave_log_stderr(void *arg, int level, const char *line);
+
 /* The version of the library that is linked, "MAJOR.MINOR.PATCH". */
 NAVE_API const char *nave_version(void);
+
+/* What becomes of a task. */
+enum nave_task_state {
+    NAVE_WAITING = 0,
+    NAVE_RUNNING, /* with an engine, perhaps waiting there */
+    NAVE_SUCCEEDED,
+    NAVE_FAILED,
+    NAVE_CANCELLED
+};
 
 /* The elements of arrays that are seen from outside, see nave_publish() and nave_client_array. */
 enum nave_type { NAVE_DOUBLE = 1, NAVE_FLOAT, NAVE_INT64, NAVE_INT32, NAVE_UINT8 };

@@ -2,6 +2,7 @@
 #define _DEFAULT_SOURCE /* syscall */
 #include "bell.h"
 #include "clock.h"
+#include "error_mpi.h"
 
 #include <errno.h>
 #include <pthread.h>

@@ -23,6 +23,8 @@
 
 #include "error.h"
 
+#include <mpi.h>
+
 #include <stdbool.h>
 
 struct nv_bell;

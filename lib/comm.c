@@ -1,5 +1,6 @@
 /* comm - see comm.h.  SPDX-License-Identifier: BSD-3-Clause */
 #include "lane.h"
+#include "error_mpi.h"
 
 #include <assert.h>
 #include <stdlib.h>

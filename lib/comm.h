@@ -26,6 +26,8 @@
 #include "error.h"
 #include "frame.h"
 
+#include <mpi.h>
+
 #include <stdbool.h>
 
 struct nv_comm;

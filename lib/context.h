@@ -6,6 +6,7 @@
 #include "bell.h"
 #include "error.h"
 #include "kernel.h"
+#include "nave.h"
 
 struct nave {
     MPI_Comm mpi; /* a duplicate of the caller's; MPI_COMM_NULL when opening failed */

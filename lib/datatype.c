@@ -1,6 +1,6 @@
 /* datatype - see datatype.h.  SPDX-License-Identifier: BSD-3-Clause */
 #include "datatype.h"
-#include "error.h"
+#include "error_mpi.h"
 
 #include <stdint.h>
 #include <stdlib.h>

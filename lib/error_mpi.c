@@ -1,5 +1,5 @@
-/* error_mpi - errors of MPI calls, see error.h.  SPDX-License-Identifier: BSD-3-Clause */
-#include "error.h"
+/* error_mpi - see error_mpi.h.  SPDX-License-Identifier: BSD-3-Clause */
+#include "error_mpi.h"
 
 int nv_error_mpi(struct nv_error *error, int mpi_code, const char *what)
 {

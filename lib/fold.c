@@ -1,6 +1,7 @@
 /* fold - see fold.h.  SPDX-License-Identifier: BSD-3-Clause */
 #include "fold.h"
 #include "datatype.h"
+#include "error_mpi.h"
 #include "kernel.h"
 
 #include <stdio.h>

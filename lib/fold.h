@@ -14,6 +14,7 @@
 #define NV_FOLD_H
 
 #include "error.h"
+#include "nave.h"
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -1,5 +1,6 @@
 /* group - see group.h.  SPDX-License-Identifier: BSD-3-Clause */
 #include "group.h"
+#include "error_mpi.h"
 
 #include <stdlib.h>
 

@@ -1,5 +1,6 @@
 /* kernel - see kernel.h.  SPDX-License-Identifier: BSD-3-Clause */
 #include "kernel.h"
+#include "error_mpi.h"
 #include "task.h"
 
 #include <limits.h>

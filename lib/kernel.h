@@ -10,6 +10,8 @@
 #include "error.h"
 #include "set.h"
 
+#include <mpi.h>
+
 enum { NV_NAME_MAX = 127 };
 
 enum nv_own_kernel {

@@ -7,6 +7,7 @@
 #include "door.h"
 #include "drain.h"
 #include "engine.h"
+#include "error_mpi.h"
 #include "finalize.h"
 #include "future.h"
 #include "group.h"

@@ -1,6 +1,7 @@
 /* parting - the ends of a comm: with one rank that is gone, and with all.  See comm.h.
  * SPDX-License-Identifier: BSD-3-Clause */
 #include "lane.h"
+#include "error_mpi.h"
 
 #include <stdlib.h>
 

@@ -1,5 +1,6 @@
 /* place - see place.h.  SPDX-License-Identifier: BSD-3-Clause */
 #include "place.h"
+#include "error_mpi.h"
 #include "topo.h"
 
 #include <stdlib.h>

@@ -12,6 +12,7 @@
 #define NV_PLACE_H
 
 #include "error.h"
+#include "nave.h"
 
 struct nv_places;
 

@@ -3,6 +3,7 @@
 #include "clock.h"
 #include "door.h"
 #include "engine.h"
+#include "error_mpi.h"
 #include "hub.h"
 #include "idle.h"
 #include "serve.h"

@@ -1,5 +1,6 @@
 /* steer - see steer.h.  SPDX-License-Identifier: BSD-3-Clause */
 #include "steer.h"
+#include "error_mpi.h"
 #include "kernel.h"
 #include "poll.h"
 

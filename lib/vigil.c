@@ -2,6 +2,7 @@
 #define _DEFAULT_SOURCE /* syscall(), IFF_UP */
 #include "vigil.h"
 #include "clock.h"
+#include "error_mpi.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -13,6 +13,8 @@
 
 #include "error.h"
 
+#include <mpi.h>
+
 #include <stdbool.h>
 
 #define NV_VIGIL_SECONDS 20e-3 /* between looks */

@@ -1,5 +1,5 @@
 /* Codes, their words, and the line of detail. */
-#include "error.h"
+#include "error_mpi.h"
 
 #include <stdarg.h>
 #include <stddef.h>

@@ -6,8 +6,6 @@
 #include "spawn.h"
 #include "systems.h"
 
-#include <mpi.h>
-
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>

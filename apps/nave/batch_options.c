@@ -2,7 +2,7 @@
 #include "cli.h"
 #include "systems.h"
 
-#include "nave.h"
+#include "nave_kernel.h"
 
 #include <errno.h>
 #include <getopt.h>
