@@ -111,7 +111,7 @@ typedef struct nave_options {
     double stall_limit; /* on the hub: seconds that an engine with tasks may be silent, more than
                          *   any task takes, see below; 0: any */
     const char *connection; /* on the hub: the connection file of the door, see below (a name
-                             *   without a slash or a dot: in nave_connection_folder()); NULL: what
+                             *   without a slash or a dot: see nave_connection_place()); NULL: what
                              *   NAVE_CONNECTION in the environment says, or no door */
     const char *listen; /* on the hub: "ADDRESS", "ADDRESS:PORT" or ":PORT" of the door; NULL: what
                          *   NAVE_LISTEN says, or 127.0.0.1 and any port */

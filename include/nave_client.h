@@ -43,8 +43,8 @@ typedef struct nave_client_options {
 } nave_client_options;
 
 /* Opens a connection file.  NULL or "": what NAVE_CONNECTION says, or the only job that is running in
- * the place for connection files (nave_connection_folder()); a name without a slash that is no file is
- * looked for there, with ".json" added.  On failure *client is still set (NULL only when out of
+ * the folders for connection files, $XDG_RUNTIME_DIR/nave and ~/.nave/run; a name without a slash that is
+ * no file is looked for there, with ".json" added.  On failure *client is still set (NULL only when out of
  * memory): to be asked by nave_client_error() and closed. */
 NAVE_API int nave_connect(const char *file, const nave_client_options *opt, nave_client **client);
 
@@ -54,8 +54,11 @@ NAVE_API void nave_disconnect(nave_client **client);
 /* The words for the last error.  Never NULL. */
 NAVE_API const char *nave_client_error(const nave_client *client);
 
-/* $XDG_RUNTIME_DIR/nave, or ~/.nave/run where that is not set; "" if neither is known. */
-NAVE_API const char *nave_connection_folder(void);
+/* Where a job that is opened with `connection` NAME puts its file: a name with a slash or a dot is a path
+ * as it is; of others NAME.json in $XDG_RUNTIME_DIR/nave; where that is not set, in a job of a batch system,
+ * and with `shared` other than 0 in ~/.nave/run, which other hosts may see.  The folder is made.  NAVE_OK, or
+ * NAVE_EDOOR: longer than `room`, or neither folder is known. */
+NAVE_API int nave_connection_place(const char *name, int shared, char *path, size_t room);
 
 /* Whether this connection may change things, or only look. */
 NAVE_API int nave_client_may_control(const nave_client *client);

@@ -371,24 +371,13 @@ static int look_at_old(struct nv_door *door, const char *path)
                   path, old.job, old.location, old.pid);
 }
 
-/* The folder of connection files is made when it is used. */
-static int resolve(struct nv_door *door, const char *file)
+static int resolve(struct nv_door *door, const char *name)
 {
-    char folder[NV_PATH_MAX];
-    bool bare = strchr(file, '/') == NULL && strchr(file, '.') == NULL;
-    int rc, size = snprintf(door->file, sizeof door->file, "%s", file);
-    if (bare && nv_connfile_folder(folder, sizeof folder)) {
-        char *slash = strrchr(folder, '/');
-        *slash = '\0';
-        mkdir(folder, S_IRWXU);
-        *slash = '/';
-        mkdir(folder, S_IRWXU);
-        size = snprintf(door->file, sizeof door->file, "%s/%s.json", folder, file);
-    }
-    if (size < 0 || (size_t)size >= sizeof door->file ||
-        !nv_connfile_readonly(door->file, door->readonly, sizeof door->readonly))
-        return nv_why(door->why, NAVE_EDOOR, "%.100s...: the name is too long", file);
-    rc = look_at_old(door, door->file);
+    int rc = nv_connfile_place(name, false, door->file, sizeof door->file, door->why);
+    if (rc == NAVE_OK && !nv_connfile_readonly(door->file, door->readonly, sizeof door->readonly))
+        rc = nv_why(door->why, NAVE_EDOOR, "%.100s...: the name is too long", name);
+    if (rc == NAVE_OK)
+        rc = look_at_old(door, door->file);
     return rc == NAVE_OK ? look_at_old(door, door->readonly) : rc;
 }
 

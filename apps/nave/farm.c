@@ -69,8 +69,9 @@ static void help(void)
         "it.\n"
         "\n"
         "  -n, --ranks N          MPI processes (one for each core)\n"
-        "  -c, --connection FILE  the connection file (JOB in $XDG_RUNTIME_DIR/nave or "
-        "~/.nave/run)\n"
+        "  -c, --connection FILE  the connection file (JOB in $XDG_RUNTIME_DIR/nave, or, "
+        "with\n"
+        "                         --system, in ~/.nave/run)\n"
         "      --job NAME         what the job is called (farm)\n"
         "      --listen ADDRESS[:PORT]  where to listen (127.0.0.1; with --system all addresses)\n"
         "      --no-plugins       no kernels from outside (nave cc)\n"
@@ -109,21 +110,18 @@ static int option(options *o, int name, char **argv)
     }
 }
 
-/* Without a name of its own it is where clients look.  0, or -1. */
+/* A whole path: a batch system may start the farm in another folder.  0, or -1. */
 static int place_file(options *o)
 {
     const char *name = o->connection != NULL ? o->connection : o->job;
-    const char *folder = nave_connection_folder();
-    int bare = strchr(name, '/') == NULL && strchr(name, '.') == NULL;
-    char here[PATH_MAX] = "";
+    char path[PATH_MAX], here[PATH_MAX] = "";
     int size;
-    if (bare && folder[0] == '\0')
-        return cli_error(VERB, "neither XDG_RUNTIME_DIR nor HOME is set: name a file (-c)"), -1;
-    if (!bare && name[0] != '/' && getcwd(here, sizeof here - 1) == NULL)
+    if (nave_connection_place(name, o->system != NULL, path, sizeof path) != NAVE_OK)
+        return cli_error(VERB, "%.100s: no place for this file is known: name one (-c FILE)", name),
+               -1;
+    if (path[0] != '/' && getcwd(here, sizeof here) == NULL)
         return cli_file_error(VERB, ".", errno), -1;
-    size =
-        bare ? snprintf(o->file, sizeof o->file, "%s/%s.json", folder, name)
-             : snprintf(o->file, sizeof o->file, "%s%s%s", here, here[0] != '\0' ? "/" : "", name);
+    size = snprintf(o->file, sizeof o->file, "%s%s%s", here, here[0] != '\0' ? "/" : "", path);
     if (size < 0 || (size_t)size >= sizeof o->file - 8)
         return cli_error(VERB, "%.100s...: the name is too long", name), -1;
     return 0;
@@ -232,23 +230,21 @@ static ino_t number_of(const char *file)
     return stat(file, &status) == 0 ? status.st_ino : 0;
 }
 
-/* Until a new file is there, or the farm has ended.  (An old one that a farm has left behind is replaced
- * by the new farm, or is its reason to end.) */
-static int wait_for_file(const options *o, pid_t pid, const char *log, ino_t old)
+/* Whether a new file is there, at the latest after these seconds, or before if the farm (pid > 0) has ended.
+ * (An old one that a farm has left behind is replaced by the new farm, or is its reason to end.) */
+static int wait_for_file(const options *o, double seconds, ino_t old, pid_t *pid)
 {
-    double wait = o->wait >= 0 ? o->wait : 60;
-    for (int left = (int)(wait / 0.02); left > 0; left--) {
-        int status;
+    for (int left = (int)(seconds / 0.02); left >= 0; left--) {
         ino_t now = number_of(o->file);
         if (now != 0 && now != old)
-            return puts(o->file) < 0 ? CLI_FAILURE : CLI_OK;
-        if (waitpid(pid, &status, WNOHANG) == pid) {
-            say_log(log);
-            return cli_error(VERB, "the farm has ended at once; see %s", log), CLI_FAILURE;
+            return puts(o->file) >= 0;
+        if (*pid > 0 && waitpid(*pid, NULL, WNOHANG) == *pid) {
+            *pid = -1;
+            return 0;
         }
         nanosleep(&(struct timespec){.tv_nsec = 20 * 1000 * 1000}, NULL);
     }
-    return cli_error(VERB, "the farm is not there after %g s; see %s", wait, log), CLI_FAILURE;
+    return 0;
 }
 
 /* In a session of its own, so that it outlives the terminal. */
@@ -273,6 +269,7 @@ static int is_running(const char *file)
 
 static int start_here(const options *o, char *farm)
 {
+    double wait = o->wait >= 0 ? o->wait : 60;
     char log[PATH_MAX + 8];
     ino_t old;
     int fd;
@@ -292,7 +289,12 @@ static int start_here(const options *o, char *farm)
     close(fd);
     if (pid < 0)
         return cli_error(VERB, "fork: %s", strerror(errno)), CLI_FAILURE;
-    return wait_for_file(o, pid, log, old);
+    if (wait_for_file(o, wait, old, &pid))
+        return CLI_OK;
+    if (pid > 0)
+        return cli_error(VERB, "the farm is not there after %g s; see %s", wait, log), CLI_FAILURE;
+    say_log(log);
+    return cli_error(VERB, "the farm has ended at once; see %s", log), CLI_FAILURE;
 }
 
 /* A job script of `nave batch`, submitted. */
@@ -302,26 +304,21 @@ static int start_batch(const options *o, char *farm)
     const char *words[WORDS] = {"batch", "--system",     o->system,  "-n",
                                 ranks,   "--time",       o->time,    "--name",
                                 o->job,  "--no-journal", "--submit", "--"};
+    ino_t old = number_of(o->file);
+    pid_t none = 0;
     int n = 12, status;
     snprintf(ranks, sizeof ranks, "%" PRIu64, o->ranks);
     n = farm_words(o, farm, words, n);
     optind = 0;
     status = batch_run(n, (char **)(uintptr_t)words);
-    if (status == CLI_OK)
-        puts(o->file);
-    return status;
-}
-
-/* The folder of connection files is made when it is needed. */
-static void make_folder(const char *file)
-{
-    char folder[PATH_MAX];
-    snprintf(folder, sizeof folder, "%s", file);
-    for (char *slash = strchr(folder + 1, '/'); slash != NULL; slash = strchr(slash + 1, '/')) {
-        *slash = '\0';
-        mkdir(folder, S_IRWXU);
-        *slash = '/';
-    }
+    if (status != CLI_OK || o->wait <= 0)
+        return status == CLI_OK && puts(o->file) < 0 ? CLI_FAILURE : status;
+    fflush(stdout);
+    if (wait_for_file(o, o->wait, old, &none))
+        return CLI_OK;
+    return cli_error(VERB, "the farm is not there after %g s: the job may be waiting in its queue",
+                     o->wait),
+           CLI_FAILURE;
 }
 
 int start_run(int argc, char **argv)
@@ -332,10 +329,8 @@ int start_run(int argc, char **argv)
     if (said != 0)
         return said > 0 ? CLI_OK : CLI_USAGE;
     farm = find_farm(VERB);
-    if (farm != NULL) {
-        make_folder(o.file);
+    if (farm != NULL)
         status = o.system != NULL ? start_batch(&o, farm) : start_here(&o, farm);
-    }
     free(farm);
     return status;
 }

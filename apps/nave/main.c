@@ -34,7 +34,7 @@ static void help(void)
     puts("\n"
          "  -c, --connection FILE  the job's connection file (NAVE_CONNECTION; else the only one "
          "in\n"
-         "                         $XDG_RUNTIME_DIR/nave, or ~/.nave/run)\n"
+         "                         $XDG_RUNTIME_DIR/nave and ~/.nave/run)\n"
          "      --ssh USER@LOGIN   reach it through ssh\n"
          "      --timeout SECONDS  wait so long for an answer (10)\n"
          "      --json             answers as JSON, a line each\n"

@@ -13,11 +13,10 @@ const char *nave_client_error(const nave_client *client)
     return client != NULL ? client->error : "out of memory";
 }
 
-const char *nave_connection_folder(void)
+int nave_connection_place(const char *name, int shared, char *path, size_t room)
 {
-    static _Thread_local char folder[NV_PATH_MAX];
-    nv_connfile_folder(folder, sizeof folder);
-    return folder;
+    char reason[8];
+    return nv_connfile_place(name, shared != 0, path, room, (struct nv_why){reason, sizeof reason});
 }
 
 int nave_client_may_control(const nave_client *client)

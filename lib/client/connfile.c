@@ -197,75 +197,149 @@ bool nv_connfile_readonly(const char *path, char *out, size_t room)
     return size >= 0 && (size_t)size < room;
 }
 
-bool nv_connfile_folder(char *out, size_t room)
+/* Where connection files are: of jobs on this host; of those that may be anywhere, where homes are shared. */
+enum folder { OF_HOST, SHARED, FOLDERS };
+
+/* False: there is none. */
+static bool folder_of(enum folder which, char *out, size_t room)
 {
-    const char *runtime = getenv("XDG_RUNTIME_DIR"), *home = getenv("HOME");
-    int size = -1;
-    if (runtime != NULL && *runtime != '\0')
-        size = snprintf(out, room, "%s/nave", runtime);
-    else if (home != NULL && *home != '\0')
-        size = snprintf(out, room, "%s/.nave/run", home);
-    if (size >= 0 && (size_t)size < room)
-        return true;
-    *out = '\0';
-    return false;
+    static const struct {
+        const char *variable, *below;
+    } folders[FOLDERS] = {{"XDG_RUNTIME_DIR", "/nave"}, {"HOME", "/.nave/run"}};
+    const char *base = getenv(folders[which].variable);
+    int size = base != NULL && *base == '/' && access(base, F_OK) == 0
+                   ? snprintf(out, room, "%s%s", base, folders[which].below)
+                   : -1;
+    return size >= 0 && (size_t)size < room;
 }
 
-/* Which files of the folder lead to a job that may still be there: how many, and the last one.  Of a
- * control file and the readonly one beside it the former counts. */
-static int count_files(const char *folder, char *out, size_t room)
+/* --------------------------------------------------------------------------------------- placing */
+
+/* Grid Engine has JOB_ID; others may have that, too. */
+static bool is_batch_job(void)
+{
+    return getenv("SLURM_JOB_ID") != NULL || getenv("PBS_JOBID") != NULL ||
+           (getenv("JOB_ID") != NULL && getenv("SGE_TASK_ID") != NULL);
+}
+
+/* The two last folders of a path are made when they are needed. */
+static void make_folder(char *path)
+{
+    char *slash = strrchr(path, '/');
+    if (slash == NULL || slash == path)
+        return;
+    *slash = '\0';
+    mkdir(path, S_IRWXU);
+    *slash = '/';
+    mkdir(path, S_IRWXU);
+}
+
+int nv_connfile_place(const char *name, bool shared, char *out, size_t room, struct nv_why why)
+{
+    char folder[NV_PATH_MAX];
+    bool bare = strchr(name, '/') == NULL && strchr(name, '.') == NULL;
+    enum folder first = shared || is_batch_job() ? SHARED : OF_HOST;
+    int size;
+    if (bare && !folder_of(first, folder, sizeof folder) &&
+        !folder_of(first == SHARED ? OF_HOST : SHARED, folder, sizeof folder))
+        return nv_why(why, NAVE_EDOOR,
+                      "%.100s: there is neither XDG_RUNTIME_DIR nor HOME to put it in; name a file",
+                      name);
+    if (bare)
+        make_folder(folder);
+    size = bare ? snprintf(out, room, "%s/%s.json", folder, name) : snprintf(out, room, "%s", name);
+    return size >= 0 && (size_t)size < room
+               ? NAVE_OK
+               : nv_why(why, NAVE_EDOOR, "%.100s...: the name is too long", name);
+}
+
+/* --------------------------------------------------------------------------------------- finding */
+
+/* Jobs that are found, and may still be there. */
+struct found {
+    int count;
+    char path[NV_PATH_MAX]; /* of the last one */
+    char names[256];
+};
+
+/* `file` is FOLDER/NAME.json.  Names that find no room are left out. */
+static void add_found(struct found *found, const char *file)
+{
+    const char *name = strrchr(file, '/') + 1;
+    size_t used = strlen(found->names);
+    int size = (int)strlen(name) - 5;
+    found->count++;
+    snprintf(found->path, sizeof found->path, "%s", file);
+    if (used + (size_t)size + 3 < sizeof found->names)
+        snprintf(found->names + used, sizeof found->names - used, "%s%.*s", used > 0 ? ", " : "",
+                 size, name);
+}
+
+/* Of a control file and the readonly one beside it the former counts. */
+static void look_into(const char *folder, struct found *found)
 {
     DIR *dir = opendir(folder);
     const struct dirent *entry;
-    int count = 0;
     while (dir != NULL && (entry = readdir(dir)) != NULL) {
         char path[NV_PATH_MAX], reason[256] = "";
         struct nv_connection c = {0};
-        if (!ends_in_json(entry->d_name) || strstr(entry->d_name, ".readonly.json") != NULL ||
-            snprintf(path, sizeof path, "%s/%s", folder, entry->d_name) >= (int)sizeof path ||
-            nv_connfile_read(path, &c, (struct nv_why){reason, sizeof reason}) != NAVE_OK ||
-            nv_connfile_is_stale(&c))
-            continue;
-        count++;
-        snprintf(out, room, "%s", path);
+        if (ends_in_json(entry->d_name) && strstr(entry->d_name, ".readonly.json") == NULL &&
+            snprintf(path, sizeof path, "%s/%s", folder, entry->d_name) < (int)sizeof path &&
+            nv_connfile_read(path, &c, (struct nv_why){reason, sizeof reason}) == NAVE_OK &&
+            !nv_connfile_is_stale(&c))
+            add_found(found, path);
     }
     if (dir != NULL)
         closedir(dir);
-    return count;
 }
 
 static int find_only(char *out, size_t room, struct nv_why why)
 {
-    char folder[NV_PATH_MAX];
-    int count = nv_connfile_folder(folder, sizeof folder) ? count_files(folder, out, room) : 0;
-    if (count == 1)
+    char folders[FOLDERS][NV_PATH_MAX];
+    struct found found = {0};
+    bool known[FOLDERS];
+    for (int i = 0; i < FOLDERS; i++)
+        if ((known[i] = folder_of(i, folders[i], sizeof folders[i])))
+            look_into(folders[i], &found);
+    if (found.count == 1 && snprintf(out, room, "%s", found.path) < (int)room)
         return NAVE_OK;
-    if (count == 0)
-        return nv_why(why, NAVE_ECONNECT,
-                      "no job to be seen in %s: name its connection file (--connection FILE, or "
-                      "NAVE_CONNECTION)",
-                      folder[0] != '\0' ? folder : "any folder");
+    if (found.count > 1)
+        return nv_why(why, NAVE_ECONNECT, "%d jobs are there (%s): name one (--connection NAME)",
+                      found.count, found.names);
     return nv_why(why, NAVE_ECONNECT,
-                  "%d jobs in %s: name the connection file of one (--connection)", count, folder);
+                  "no job to be seen in %s%s%s: name its connection file (--connection FILE, or "
+                  "NAVE_CONNECTION)",
+                  known[OF_HOST] ? folders[OF_HOST] : "",
+                  known[OF_HOST] && known[SHARED] ? " or " : "",
+                  known[SHARED]    ? folders[SHARED]
+                  : known[OF_HOST] ? ""
+                                   : "any folder");
+}
+
+/* Sets `out` and is true if there is such a file. */
+static bool find_named(const char *name, char *out, size_t room)
+{
+    char folder[NV_PATH_MAX];
+    for (int i = 0; i < FOLDERS; i++) {
+        int size =
+            folder_of(i, folder, sizeof folder)
+                ? snprintf(out, room, "%s/%s%s", folder, name, ends_in_json(name) ? "" : ".json")
+                : -1;
+        if (size >= 0 && (size_t)size < room && access(out, F_OK) == 0)
+            return true;
+    }
+    return false;
 }
 
 int nv_connfile_find(const char *name, char *out, size_t room, struct nv_why why)
 {
-    char folder[NV_PATH_MAX];
-    int size;
     if (name == NULL || *name == '\0')
         name = getenv("NAVE_CONNECTION");
     if (name == NULL || *name == '\0')
         return find_only(out, room, why);
-    size = snprintf(out, room, "%s", name);
-    if (size < 0 || (size_t)size >= room)
+    if (strlen(name) >= room)
         return nv_why(why, NAVE_ECONNECT, "%.100s...: the name is too long", name);
-    if (strchr(name, '/') != NULL || access(name, F_OK) == 0 ||
-        !nv_connfile_folder(folder, sizeof folder))
-        return NAVE_OK;
-    size = snprintf(out, room, "%s/%s%s", folder, name, ends_in_json(name) ? "" : ".json");
-    if (size >= 0 && (size_t)size < room && access(out, F_OK) == 0)
-        return NAVE_OK;
-    snprintf(out, room, "%s", name); /* and reading it will tell */
+    if (strchr(name, '/') != NULL || access(name, F_OK) == 0 || !find_named(name, out, room))
+        strcpy(out, name); /* and reading it will tell */
     return NAVE_OK;
 }

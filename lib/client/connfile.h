@@ -32,8 +32,8 @@ bool nv_connfile_is_stale(const struct nv_connection *connection);
 /* FILE.json: FILE.readonly.json; others: with .readonly behind.  False: too long. */
 bool nv_connfile_readonly(const char *path, char *out, size_t room);
 
-/* $XDG_RUNTIME_DIR/nave, ~/.nave/run; or "". */
-bool nv_connfile_folder(char *out, size_t room);
+/* Where a job's file of this name is to be, see nave_connection_place().  NAVE_OK or NAVE_EDOOR. */
+int nv_connfile_place(const char *name, bool shared, char *out, size_t room, struct nv_why why);
 
 /* The file that is meant by a name, see nave_connect().  NAVE_OK or NAVE_ECONNECT. */
 int nv_connfile_find(const char *name, char *out, size_t room, struct nv_why why);

@@ -54,3 +54,4 @@ inspect()
 
 . "$NAVE_SRC/test/batch/job.sh"
 job_test sge 60 44
+farm_test sge

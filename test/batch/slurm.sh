@@ -50,3 +50,4 @@ is_idle() { [ "$(sinfo -h -o %T)" = idle ]; }
 within 20 is_idle || die 'the node does not come up'
 . "$NAVE_SRC/test/batch/job.sh"
 job_test slurm 60 40
+farm_test slurm
