@@ -13,6 +13,8 @@
 #define LOOK_SECONDS 2e-3    /* between looks at what letters wait for */
 #define SERVE_SECONDS 200e-6 /* that a turn serves clients, about */
 #define SHARE 20             /* of the loop's time: one part in so many, while there are tasks */
+#define PARTING_SECONDS 0.5  /* that a farm which is to end waits for the next who fetches a result */
+#define PARTING_MOST 30.0
 
 /* ------------------------------------------------------------------------------------------ events */
 
@@ -475,6 +477,30 @@ int nv_door_open(nave *ctx, const struct nv_door_spec *spec)
     ctx->door = door;
     nv_door_event(door, "open", "the farm is open: %d ranks", ctx->size);
     return NAVE_OK;
+}
+
+/* Nothing from outside is under way, and nobody fetches any more. */
+static bool is_seen_off(void *arg)
+{
+    struct nv_door *door = arg;
+    nv_outside_look(door);
+    return door->untold == 0 && (nv_porter_clients(door->porter) == 0 ||
+                                 nv_hub_time(door->hub) > door->fetched + PARTING_SECONDS);
+}
+
+void nv_door_see_off(struct nv_door *door)
+{
+    double until = 0;
+    int rc = NAVE_ETIMEDOUT;
+    if (door == NULL || door->outside == NULL)
+        return;
+    door->stopping = true;
+    nv_outside_drain(door);
+    while (rc == NAVE_ETIMEDOUT && (until == 0 || nv_hub_time(door->hub) < until)) {
+        rc = nv_hub_wait(door->hub, is_seen_off, door, PARTING_SECONDS);
+        if (door->untold == 0 && until == 0)
+            until = nv_hub_time(door->hub) + PARTING_MOST;
+    }
 }
 
 /* Everybody who waits is told, by the answer if it is there. */

@@ -21,6 +21,13 @@ struct nv_door_spec {
 /* Opens the door and writes the connection files.  NAVE_OK, NAVE_EDOOR, NAVE_ENOMEM. */
 int nv_door_open(nave *ctx, const struct nv_door_spec *spec);
 
+/* Whether a call came from outside. */
+bool nv_door_has(const struct nv_door *door, const nave_future *future);
+
+/* The farm is to end: what has begun of calls from outside is finished, and its results can be fetched as
+ * long as somebody does, for some seconds at most.  Nothing more is begun. */
+void nv_door_see_off(struct nv_door *door);
+
 /* Takes the files away, and tells whoever waits that the job has ended.  NULL inside is fine. */
 void nv_door_close(nave *ctx);
 

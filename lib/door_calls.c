@@ -154,6 +154,8 @@ int nv_serve_submit(struct nv_door *door, struct nv_letter *letter, struct nv_an
 {
     struct order_form form;
     int rc = read_form(letter, &form, door->why);
+    if (rc == NAVE_OK && door->stopping)
+        rc = nv_why(door->why, NAVE_EDRAINED, "the farm is to end; no more tasks are begun");
     if (rc == NAVE_OK)
         rc = start(door, letter, &form, answer);
     free(form.engines);
@@ -162,12 +164,18 @@ int nv_serve_submit(struct nv_door *door, struct nv_letter *letter, struct nv_an
 
 /* ------------------------------------------------------------------------------------ what becomes */
 
-bool nv_outside_has(const struct nv_door *door, const nave_future *future)
+bool nv_door_has(const struct nv_door *door, const nave_future *future)
 {
-    const struct nv_outside *call = door->outside;
+    const struct nv_outside *call = door != NULL ? door->outside : NULL;
     while (call != NULL && call->future != future)
         call = call->next;
     return call != NULL;
+}
+
+void nv_outside_drain(struct nv_door *door)
+{
+    for (struct nv_outside *call = door->outside; call != NULL; call = call->next)
+        nv_future_drain(call->future);
 }
 
 void nv_outside_look(struct nv_door *door)
@@ -179,6 +187,7 @@ void nv_outside_look(struct nv_door *door)
             continue;
         call->told = true;
         door->untold--;
+        door->fetched = nv_hub_time(door->hub); /* whoever waits may fetch now */
         nv_door_event(door, "complete", "call %llu: %llu succeeded, %llu failed, %llu cancelled",
                       (unsigned long long)call->future->number,
                       (unsigned long long)ledger->succeeded, (unsigned long long)ledger->failed,
@@ -220,6 +229,7 @@ int nv_serve_wait(struct nv_door *door, struct nv_letter *letter, struct nv_answ
     future = nv_door_call(door, number);
     if (future == NULL)
         return NAVE_EINVAL;
+    door->fetched = nv_hub_time(door->hub);
     if (future->complete || seconds == 0) {
         nv_show_call(door, future, answer->object);
         return NAVE_OK;
@@ -305,6 +315,7 @@ int nv_serve_result(struct nv_door *door, struct nv_letter *letter, struct nv_an
     future = nv_door_call(door, call);
     if (future == NULL)
         return NAVE_EINVAL;
+    door->fetched = nv_hub_time(door->hub);
     if (index >= future->count || future->fold != NULL)
         return nv_why(door->why, NAVE_EINVAL,
                       future->fold != NULL ? "call %llu is a reduction; its tasks have no results"

@@ -71,6 +71,7 @@ struct nv_door {
     struct nv_outside *outside;
     uint64_t outside_bytes;
     size_t untold; /* of those, that are not known to be complete */
+    double fetched; /* when somebody asked last for what has become of a call, on nv_hub_time() */
     uint64_t uploads, snapshots, builds;
     struct nv_snapshot_made made[NV_SNAPSHOTS];
     size_t held;      /* snapshots that are there */
@@ -125,7 +126,7 @@ const char *nv_show_state(enum nave_task_state state);
 /* door_calls.c: calls that have finished since the last look become events.  At the end all are let go. */
 void nv_outside_look(struct nv_door *door);
 void nv_outside_release(struct nv_door *door);
-bool nv_outside_has(const struct nv_door *door, const nave_future *future);
+void nv_outside_drain(struct nv_door *door);
 
 /* door_objects.c: snapshots that nobody fetches are released. */
 void nv_snapshots_look(struct nv_door *door);

@@ -192,7 +192,7 @@ void nv_show_call(const struct nv_door *door, const nave_future *future, cJSON *
     nave_count(future, &counts);
     add_number(object, "call", future->number);
     cJSON_AddStringToObject(object, "kernel", door->hub->ctx->kernels.names[future->kernel]);
-    cJSON_AddStringToObject(object, "from", nv_outside_has(door, future) ? "client" : "program");
+    cJSON_AddStringToObject(object, "from", nv_door_has(door, future) ? "client" : "program");
     cJSON_AddStringToObject(object, "view", future->view->direct ? "direct" : "balanced");
     cJSON_AddNumberToObject(object, "priority", future->view->policy.priority);
     cJSON_AddStringToObject(object, "state", counts.complete ? "complete" : "open");

@@ -534,8 +534,11 @@ static int end_futures(struct nv_hub *hub)
     hub->heedless = true;
     for (nave_future *future = hub->futures; future != NULL && rc == NAVE_OK; future = next) {
         next = future->next;
-        rc = hub->given_up ? NAVE_OK : nave_cancel(future);
+        rc = hub->given_up || nv_door_has(hub->ctx->door, future) ? NAVE_OK : nave_cancel(future);
     }
+    if (rc == NAVE_OK && !hub->given_up)
+        nv_door_see_off(hub->ctx->door);
+    nv_door_close(hub->ctx);
     if (rc == NAVE_OK && !hub->given_up)
         rc = nv_hub_wait(hub, all_complete, hub, -1);
     return hub->given_up ? NAVE_OK : rc;
@@ -547,7 +550,6 @@ static int hub_end(nave *ctx, int status)
     struct nv_hub *hub = ctx->hub;
     struct nv_control control = {.value = status};
     int rc, told = NAVE_OK, written;
-    nv_door_close(ctx); /* nothing more comes from outside */
     rc = end_futures(hub);
     control.count = nave_lost(ctx) + nv_loss_end_stalled(hub);
     ctx->broken = control.count > 0;

@@ -244,7 +244,15 @@ refused 1 'missing.c' cc missing.c
 cat >deeds.c <<'END'
 #include <nave_kernel.h>
 #include <stdlib.h>
+#include <unistd.h>
 static volatile int turns;
+static int nap(nave_task *task, const void *in, size_t in_size, void *out, size_t out_size)
+{
+    (void)task, (void)in_size, (void)out_size;
+    usleep((unsigned)(*(const double *)in * 1e6));
+    *(double *)out = *(const double *)in;
+    return 0;
+}
 static int crash(nave_task *task, const void *in, size_t in_size, void *out, size_t out_size)
 {
     (void)task, (void)in, (void)in_size, (void)out, (void)out_size;
@@ -257,7 +265,7 @@ static int loop(nave_task *task, const void *in, size_t in_size, void *out, size
         turns = 1;
     return 0;
 }
-NAVE_PLUGIN(NAVE_KERNEL(crash), NAVE_KERNEL(loop))
+NAVE_PLUGIN(NAVE_KERNEL(crash), NAVE_KERNEL(loop), NAVE_KERNEL_OF(nap, "double s -> double s"))
 END
 good cc deeds.c
 refused 1 'signal 6' submit -g -w crash
@@ -482,10 +490,27 @@ good pull -e 1 -o fetched large
 cmp large fetched || wrong '200 MB'
 rm -f large fetched
 
-# --- stop
+# --- stop: what has begun is finished, and whoever waits for it gets it; what has not begun is not
 
 before=$(value "$farm" pid)
+yes 0.05 | head -n 300 >naps
+"$nave" -c "$farm" submit -w nap 1.5 >napped 2>err &
+one=$!
+napping() { good tasks --running && grep -q nap out; }
+until_there napping || { wrong 'no nap runs:'; cat out; }
+"$nave" -c "$farm" submit -w --each-line nap @naps >some 2>err.some &
+many=$!
+many_there() { good calls && grep -q '  nap .*  300 ' out; }
+until_there many_there || { wrong 'a call of 300 is not there:'; cat out; }
 good stop
+refused 1 'no more tasks are begun' submit echo late
+settled $one
+same 'exit status of a client that waits for what has begun' 0 $?
+same 'what it gets' 1.5 "$(cat napped)"
+settled $many
+same 'exit status of a client whose tasks have not all begun' 1 $?
+says 'cancelled' err.some
+[ -s some ] || wrong 'of what has begun nothing is fetched'
 leaves "$farm"
 until_there gone "$before" || wrong "process $before is there although the farm was stopped"
 refused 1 'farm.json: No such file' status
