@@ -1,5 +1,6 @@
 /* door - see door.h.  SPDX-License-Identifier: BSD-3-Clause */
 #include "door_parts.h"
+#include "nave_client.h"
 #include "connfile.h"
 #include "clock.h"
 #include "place.h"
@@ -15,6 +16,7 @@
 #define SHARE 20             /* of the loop's time: one part in so many, while there are tasks */
 #define PARTING_SECONDS 0.5  /* that a farm which is to end waits for the next who fetches a result */
 #define PARTING_MOST 30.0
+#define PROBE_SECONDS 2.0    /* that a job may take to say that it is there */
 
 /* ------------------------------------------------------------------------------------------ events */
 
@@ -170,21 +172,33 @@ static bool attempt(struct nv_door *door, struct nv_letter *letter, struct nv_la
     return rc != NV_LATER;
 }
 
-static void look_at_later(struct nv_door *door, double now)
+/* Letters that wait: all (0), or those that wait for a call. */
+static void try_later(struct nv_door *door, uint64_t call)
 {
     struct nv_later **link = &door->later;
-    door->look_next = now + LOOK_SECONDS;
     while (*link != NULL) {
         struct nv_later *later = *link;
-        if (attempt(door, later->letter, later)) {
+        if ((call == 0 || later->call == call) && attempt(door, later->letter, later)) {
             *link = later->next;
             later_free(door, later);
         } else {
             link = &later->next;
         }
     }
+}
+
+static void look_at_later(struct nv_door *door, double now)
+{
+    door->look_next = now + LOOK_SECONDS;
+    try_later(door, 0);
     nv_outside_look(door);
     nv_snapshots_look(door);
+}
+
+void nv_door_farewell(struct nv_door *door, uint64_t call)
+{
+    if (door != NULL && door->later != NULL)
+        try_later(door, call);
 }
 
 static bool anything_later(const struct nv_door *door)
@@ -348,6 +362,18 @@ static cJSON *hello_of(const nave *ctx, const struct nv_door_spec *spec,
     return hello;
 }
 
+/* Whether the job that wrote a connection file is there.  It may have run on another host, or its process
+ * number may be another's by now, so it is asked; what listens on another host for that host only cannot be. */
+static bool is_there(const struct nv_connection *old, const char *path)
+{
+    const nave_client_options direct = {.timeout = PROBE_SECONDS, .ssh = ""};
+    nave_client *client = NULL;
+    bool there = !nv_connfile_is_stale(old) &&
+                 nave_connect(path, &direct, &client) != NAVE_ECONNECT;
+    nave_disconnect(&client);
+    return there;
+}
+
 /* A file of that name is only replaced if it is a connection file whose job has ended. */
 static int look_at_old(struct nv_door *door, const char *path)
 {
@@ -363,9 +389,10 @@ static int look_at_old(struct nv_door *door, const char *path)
                       "%s: there is a file that is no connection file; it "
                       "is not replaced",
                       path);
-    if (nv_connfile_is_stale(&old)) {
-        nv_error_warn(&door->hub->ctx->error, "%s: left by process %ld, which is gone; replaced",
-                      path, old.pid);
+    if (!is_there(&old, path)) {
+        nv_error_warn(&door->hub->ctx->error,
+                      "%s: the job '%s' (process %ld on %s) is gone; replaced", path, old.job,
+                      old.pid, old.location);
         return NAVE_OK;
     }
     return nv_why(door->why, NAVE_EDOOR,
@@ -440,6 +467,13 @@ static bool is_our_own(const char *path)
     gethostname(host, sizeof host - 1);
     return nv_connfile_read(path, &c, (struct nv_why){why, sizeof why}) == NAVE_OK &&
            c.pid == (long)getpid() && strcmp(c.location, host) == 0;
+}
+
+/* Another job may have taken this one for gone, and the name. */
+static void unlink_own(const char *path)
+{
+    if (is_our_own(path))
+        unlink(path);
 }
 
 int nv_door_open(nave *ctx, const struct nv_door_spec *spec)
@@ -524,8 +558,8 @@ void nv_door_close(nave *ctx)
     ctx->door = NULL;
     ctx->error.log = door->log;
     ctx->error.log_arg = door->log_arg;
-    unlink(door->file);
-    unlink(door->readonly);
+    unlink_own(door->file);
+    unlink_own(door->readonly);
     end_later(door);
     nv_outside_release(door);
     for (int i = 0; i < NV_SNAPSHOTS; i++)

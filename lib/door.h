@@ -24,6 +24,9 @@ int nv_door_open(nave *ctx, const struct nv_door_spec *spec);
 /* Whether a call came from outside. */
 bool nv_door_has(const struct nv_door *door, const nave_future *future);
 
+/* A call of this number is complete, and about to be freed: who waits for it gets his answer. */
+void nv_door_farewell(struct nv_door *door, uint64_t call);
+
 /* The farm is to end: what has begun of calls from outside is finished, and its results can be fetched as
  * long as somebody does, for some seconds at most.  Nothing more is begun. */
 void nv_door_see_off(struct nv_door *door);

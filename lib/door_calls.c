@@ -100,7 +100,8 @@ static int begin(struct nv_door *door, struct nv_letter *letter, const struct or
                                    .size = (size_t)form->in_size,
                                    .owned = letter->data};
     letter->data = NULL;
-    spec.output = (struct nv_output){.kind = NV_OUT_KEEP, .size = (size_t)form->out_size};
+    spec.output = (struct nv_output){
+        .kind = NV_OUT_KEEP, .size = (size_t)form->out_size, .budget = &door->budget};
     if (form->each)
         spec.count = spec.view->count;
     rc = nv_future_begin(&spec, future);
@@ -109,17 +110,18 @@ static int begin(struct nv_door *door, struct nv_letter *letter, const struct or
 }
 
 /* Whether there is room for what the call will leave; its bytes. */
-static int weigh(const struct nv_door *door, const struct nv_letter *letter,
+static int weigh(struct nv_door *door, const struct nv_letter *letter,
                  const struct order_form *form, uint64_t *bytes)
 {
     uint64_t tasks = form->each ? door->hub->engines->count : form->count;
     *bytes = letter->data_size + tasks * (form->out_size + TASK_BYTES);
-    if (form->out_size <= BYTES_MOST / (tasks + 1) && door->outside_bytes + *bytes <= BYTES_MOST)
+    door->budget.most = BYTES_MOST;
+    if (form->out_size <= BYTES_MOST / (tasks + 1) && door->budget.used + *bytes <= BYTES_MOST)
         return NAVE_OK;
     return nv_why(door->why, NAVE_ENOMEM,
                   "calls from outside hold %llu bytes, %d at most: let finished ones be forgotten "
                   "(nave forget)",
-                  (unsigned long long)door->outside_bytes, BYTES_MOST);
+                  (unsigned long long)door->budget.used, BYTES_MOST);
 }
 
 static int start(struct nv_door *door, struct nv_letter *letter, const struct order_form *form,
@@ -141,7 +143,7 @@ static int start(struct nv_door *door, struct nv_letter *letter, const struct or
     call->bytes = bytes;
     call->next = door->outside;
     door->outside = call;
-    door->outside_bytes += bytes;
+    door->budget.used += bytes;
     door->untold++;
     nv_door_event(door, "submit", "call %llu: %llu tasks of '%s'",
                   (unsigned long long)call->future->number, (unsigned long long)call->future->count,
@@ -365,9 +367,9 @@ int nv_serve_forget(struct nv_door *door, struct nv_letter *letter, struct nv_an
     if (!call->future->complete)
         return nv_why(door->why, NAVE_ESTATE, "call %llu is not complete; cancel it first",
                       (unsigned long long)number);
+    door->budget.used -= call->bytes + call->future->beyond;
     nave_future_free(call->future);
     *link = call->next;
-    door->outside_bytes -= call->bytes;
     door->untold -= !call->told;
     free(call);
     return NAVE_OK;

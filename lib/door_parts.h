@@ -44,7 +44,7 @@ struct nv_event {
 struct nv_outside {
     struct nv_outside *next;
     nave_future *future;
-    uint64_t bytes; /* that it is counted with */
+    uint64_t bytes; /* that it is counted with, besides what its results have beyond their size */
     bool told;      /* that it is complete */
 };
 
@@ -69,7 +69,7 @@ struct nv_door {
     struct nv_event *events; /* a ring of NV_EVENTS */
     uint64_t event_count;
     struct nv_outside *outside;
-    uint64_t outside_bytes;
+    struct nv_budget budget; /* of their inputs and results */
     size_t untold; /* of those, that are not known to be complete */
     double fetched; /* when somebody asked last for what has become of a call, on nv_hub_time() */
     uint64_t uploads, snapshots, builds;

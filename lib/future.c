@@ -1,5 +1,6 @@
 /* future - see future.h.  SPDX-License-Identifier: BSD-3-Clause */
 #include "future.h"
+#include "door.h"
 #include "loss.h"
 #include "recollect.h"
 #include "stream.h"
@@ -422,8 +423,11 @@ void nave_future_free(nave_future *future)
     if (!future->complete)
         nv_hub_wait(future->hub, buffers_free, future, -1);
     future->hub->heedless = false;
-    if (future->complete)
-        nv_future_discard(future);
-    else
+    if (!future->complete) {
         future->orphan = true;
+        return;
+    }
+    if (nv_future_counts(future))
+        nv_door_farewell(future->hub->ctx->door, future->number);
+    nv_future_discard(future);
 }

@@ -43,8 +43,14 @@ enum nv_output_kind {
     NV_OUT_PARTS  /* the caller's n elements of `size` bytes, gathered in blocks */
 };
 
+/* Bytes that several calls may hold together. */
+struct nv_budget {
+    uint64_t used, most;
+};
+
 struct nv_output {
     enum nv_output_kind kind;
+    struct nv_budget *budget; /* for what kept results have beyond `size` bytes; NULL: no limit */
     char *base;
     size_t size; /* of each result, as asked for; NV_OUT_PARTS: of each element */
     size_t n;
@@ -92,6 +98,7 @@ struct nave_future {
     uint64_t read_last;     /* by nave_next(): one more than its number; 0: none */
     size_t receiving;       /* transfers of results under way */
     size_t sending;         /* transfers of inputs under way */
+    uint64_t beyond;        /* bytes that it has taken from its budget */
     bool cancelled, complete, orphan, blocking;
     bool barred;  /* nobody is left to run its tasks */
     bool drained; /* some of its tasks were not begun, see nave_drain() */

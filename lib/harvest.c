@@ -29,6 +29,20 @@ static void fail(nave_future *future, uint64_t index, int engine, int code, cons
     finish(future, index, NAVE_FAILED);
 }
 
+/* Whether a result fits into what its call may hold. */
+static bool afford(nave_future *future, size_t size)
+{
+    struct nv_budget *budget = future->output.budget;
+    size_t beyond = size > future->output.size ? size - future->output.size : 0;
+    if (budget == NULL)
+        return true;
+    if (beyond > budget->most || budget->used > budget->most - beyond)
+        return false;
+    budget->used += beyond;
+    future->beyond += beyond;
+    return true;
+}
+
 /* Finds the place of a result, entry->data.  False, with the reason, when it has none. */
 static bool place_for(nave_future *future, uint64_t index, size_t size, struct nv_entry *entry,
                       const char **why)
@@ -47,6 +61,10 @@ static bool place_for(nave_future *future, uint64_t index, size_t size, struct n
         entry->data = output->base + from * output->size;
         return size == (to - from) * output->size;
     default:
+        *why = "results of calls from outside have no more room on the hub: let finished calls be "
+               "forgotten (nave forget)";
+        if (!afford(future, size))
+            return false;
         *why = "there is no memory for the result on the hub";
         if (future->single && size <= sizeof future->small) {
             entry->data = size > 0 ? future->small : NULL;

@@ -265,9 +265,15 @@ static int loop(nave_task *task, const void *in, size_t in_size, void *out, size
         turns = 1;
     return 0;
 }
-NAVE_PLUGIN(NAVE_KERNEL(crash), NAVE_KERNEL(loop), NAVE_KERNEL_OF(nap, "double s -> double s"))
+static int large(nave_task *task, const void *in, size_t in_size, void *out, size_t out_size)
+{
+    (void)in, (void)in_size, (void)out, (void)out_size;
+    return nave_output(task, (size_t)128 << 20) == NULL;
+}
+NAVE_PLUGIN(NAVE_KERNEL(crash), NAVE_KERNEL(loop), NAVE_KERNEL(large), NAVE_KERNEL_OF(nap, "double s -> double s"))
 END
 good cc deeds.c
+yes | head -n 9 >nine
 refused 1 'signal 6' submit -g -w crash
 refused 1 'longer than 0.5 s' submit -g -t 0.5 -w loop
 gives on submit -w echo on
@@ -277,6 +283,15 @@ good tasks --failed
 for deed in crash loop; do
     same "failed tasks of $deed" 1 "$(grep -c "  $deed  *failed " out)"
 done
+
+# --- results that are larger than they were said to be
+
+call --each-line large @nine
+refused 1 '[12] of 9 tasks failed: .*no more room' wait $call
+good forget $call
+call large
+good wait $call
+good forget $call
 
 # --- paused, cancelled, forgotten
 
@@ -412,13 +427,21 @@ NAVE_CONNECTION=./stale.json "$NAVE_MPIRUN" -np 1 "$NAVE_BUILD/bin/heat" --grid 
     { wrong 'a job that finds the file of one that has ended:'; cat err; }
 leaves stale.json
 job=''
-for file in else elsewhere; do # what is none, and that of a job that lives on a host elsewhere
-    cp $file.json before
-    ask start -n 1 -c ./$file.json
-    same "exit status of nave start -c $file.json" 1 $status
-    [ ! -s out ] || { wrong "nave start -c $file.json prints:"; cat out; }
-    says "$file.json: " err
-    cmp before $file.json || wrong "nave start has replaced $file.json"
+cp else.json before
+ask start -n 1 -c ./else.json # what is none
+same 'exit status of nave start -c else.json' 1 $status
+[ ! -s out ] || { wrong 'nave start -c else.json prints:'; cat out; }
+says 'else.json: ' err
+cmp before else.json || wrong 'nave start has replaced else.json'
+sed 's/"pid":.*/"pid": 1,/' nobody.json >recycled.json
+for file in elsewhere recycled; do # those of jobs that are gone, which no process number tells
+    good start -n 1 -c ./$file.json
+    says "$file.json: the job .* is gone; replaced" $file.json.log
+    job=./$file.json
+    gives hello submit -w echo hello
+    good stop
+    job=''
+    leaves $file.json
 done
 echo precious >own.readonly.json
 ask start -n 1 -c ./own.json
