@@ -334,6 +334,16 @@ static void endpoint_of(const char *listen, char *out, size_t room)
                  colon == listen ? "127.0.0.1" : listen, colon[1] != '\0' ? colon + 1 : "*");
 }
 
+/* ZeroMQ would take 65537 for 1. */
+static bool port_is_good(const char *endpoint)
+{
+    const char *port = strrchr(endpoint, ':') + 1;
+    char *end;
+    long number = strtol(port, &end, 10);
+    return strcmp(port, "*") == 0 ||
+           (port[0] >= '0' && port[0] <= '9' && *end == '\0' && number > 0 && number <= 65535);
+}
+
 /* An address that means all of the host's is no use to clients: they get the host's name. */
 static void reachable(const char *url, const char *host, char *out, size_t room)
 {
@@ -449,6 +459,9 @@ static int open_at(struct nv_door *door, const struct nv_door_spec *spec)
     endpoint_of(spec->listen, endpoint, sizeof endpoint);
     porter.server = (struct nv_server_spec){
         endpoint, own, {keys[NV_CONTROL].public_key, keys[NV_READONLY].public_key}};
+    if (!port_is_good(endpoint))
+        return nv_why(door->why, NAVE_EDOOR, "cannot listen on %s: there is no such port",
+                      spec->listen);
     fill(spec, &connection);
     memcpy(connection.server_key, own.public_key, NV_KEY_SIZE);
     porter.hello = hello_of(ctx, spec, &connection);

@@ -1,6 +1,7 @@
 /* door_calls - calls that come from outside: submit, wait, result, cancel, forget.
  * SPDX-License-Identifier: BSD-3-Clause */
 #include "door_parts.h"
+#include "signature.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -8,7 +9,8 @@
 enum {
     BYTES_MOST = 1 << 30, /* of inputs and results of all calls from outside */
     TASK_BYTES = 64,      /* that a task is counted with besides them */
-    TASKS_MOST = 10000000
+    TASKS_MOST = 10000000,
+    MORE_MOST = 4096 /* results that come along with one */
 };
 
 /* -------------------------------------------------------------------------------------- submitting */
@@ -68,6 +70,31 @@ static int read_form(const struct nv_letter *letter, struct order_form *form, st
                       letter->data_size, (unsigned long long)form->count,
                       (unsigned long long)form->in_size);
     return NAVE_OK;
+}
+
+/* The sizes are those of the kernel's signature, if it has one: it does not look. */
+static int check_sizes(const struct nv_door *door, struct order_form *form)
+{
+    const struct nv_kernels *kernels = &door->hub->ctx->kernels;
+    int id = nv_kernels_find(kernels, form->kernel), rc = NAVE_OK;
+    struct nv_signature signature;
+    if (id < NV_KERNEL_OWN || kernels->signatures[id] == NULL)
+        return NAVE_OK; /* the call will tell of a kernel that is not there */
+    rc = nv_signature_parse(kernels->signatures[id], &signature, door->why.text, door->why.room);
+    if (rc != NAVE_OK)
+        return rc;
+    if (form->out_size == 0 && !signature.out.open)
+        form->out_size = signature.out.size;
+    if (!nv_signature_fits(&signature.in, (size_t)form->in_size))
+        rc = nv_why(door->why, NAVE_ESIZE, "'%s' takes %zu bytes%s, not %llu (%s)", form->kernel,
+                    signature.in.size, signature.in.open ? " and more" : "",
+                    (unsigned long long)form->in_size, kernels->signatures[id]);
+    else if (!signature.out.open && form->out_size != signature.out.size)
+        rc = nv_why(door->why, NAVE_ESIZE, "'%s' gives %zu bytes, not %llu (%s)", form->kernel,
+                    signature.out.size, (unsigned long long)form->out_size,
+                    kernels->signatures[id]);
+    nv_signature_release(&signature);
+    return rc;
 }
 
 static int make_view(struct nv_door *door, const struct order_form *form, nave_view **view)
@@ -159,6 +186,8 @@ int nv_serve_submit(struct nv_door *door, struct nv_letter *letter, struct nv_an
     if (rc == NAVE_OK && door->stopping)
         rc = nv_why(door->why, NAVE_EDRAINED, "the farm is to end; no more tasks are begun");
     if (rc == NAVE_OK)
+        rc = check_sizes(door, &form);
+    if (rc == NAVE_OK)
         rc = start(door, letter, &form, answer);
     free(form.engines);
     return rc;
@@ -245,20 +274,6 @@ int nv_serve_wait(struct nv_door *door, struct nv_letter *letter, struct nv_answ
 
 /* --------------------------------------------------------------------------------------- results */
 
-/* The bytes of a result, of a piece of it. */
-static int give_piece(struct nv_door *door, const struct nv_letter *letter,
-                      const nave_record *record, struct nv_answer *answer)
-{
-    uint64_t offset = 0, limit = NV_PIECE_MAX;
-    int rc = nv_request_natural(&letter->request, "offset", UINT64_MAX, &offset, door->why);
-    if (rc == NAVE_OK)
-        rc = nv_request_natural(&letter->request, "limit", NV_PIECE_MAX, &limit, door->why);
-    if (rc != NAVE_OK)
-        return rc;
-    cJSON_AddNumberToObject(answer->object, "size", (double)record->size);
-    return nv_answer_bytes(door, answer, record->data, record->size, offset, limit);
-}
-
 /* Results that lie in the program's own array. */
 static void find_in_array(const nave_future *future, nave_record *record)
 {
@@ -267,6 +282,71 @@ static void find_in_array(const nave_future *future, nave_record *record)
         return;
     record->size = future->output.size;
     record->data = future->output.base + record->index * future->output.size;
+}
+
+/* Whether a task has a result; which is then in the record. */
+static bool find_result(const nave_future *future, uint64_t index, nave_record *record)
+{
+    if (nv_ledger_state(&future->ledger, index) != NAVE_SUCCEEDED ||
+        nv_ledger_was_read(&future->ledger, index))
+        return false;
+    nv_ledger_record(&future->ledger, index, record);
+    find_in_array(future, record);
+    return record->data != NULL || record->size == 0;
+}
+
+/* The sizes of the results behind one, as many as `limit` bytes have room for; how many bytes they are. */
+static size_t list_more(const nave_future *future, uint64_t index, uint64_t count, uint64_t limit,
+                        cJSON *sizes)
+{
+    size_t total = 0;
+    nave_record record;
+    for (uint64_t i = index + 1; i <= index + count && i < future->count; i++) {
+        if (!find_result(future, i, &record) || record.size > limit - total)
+            break;
+        total += record.size;
+        cJSON_AddItemToArray(sizes, cJSON_CreateNumber((double)record.size));
+    }
+    return total;
+}
+
+/* A result and those behind it, one after the other. */
+static int give_many(struct nv_door *door, const nave_future *future, const nave_record *record,
+                     uint64_t count, uint64_t limit, struct nv_answer *answer)
+{
+    cJSON *sizes = cJSON_AddArrayToObject(answer->object, "more");
+    size_t more = list_more(future, record->index, count, limit - record->size, sizes);
+    int listed = cJSON_GetArraySize(sizes);
+    char *at = malloc(record->size + more + 1);
+    if (at == NULL)
+        return nv_why(door->why, NAVE_ENOMEM, "no memory for %zu bytes", record->size + more);
+    answer->data = at;
+    answer->size = record->size + more;
+    for (int i = 0; i <= listed; i++) {
+        nave_record one;
+        if (find_result(future, record->index + (uint64_t)i, &one) && one.size > 0)
+            at = (char *)memcpy(at, one.data, one.size) + one.size;
+    }
+    return NAVE_OK;
+}
+
+/* The bytes of a result, of a piece of it, or of it and some behind it. */
+static int give_bytes(struct nv_door *door, const struct nv_letter *letter,
+                      const nave_future *future, const nave_record *record,
+                      struct nv_answer *answer)
+{
+    uint64_t offset = 0, limit = NV_PIECE_MAX, more = 0;
+    int rc = nv_request_natural(&letter->request, "offset", UINT64_MAX, &offset, door->why);
+    if (rc == NAVE_OK)
+        rc = nv_request_natural(&letter->request, "limit", NV_PIECE_MAX, &limit, door->why);
+    if (rc == NAVE_OK)
+        rc = nv_request_natural(&letter->request, "more", MORE_MOST, &more, door->why);
+    if (rc != NAVE_OK)
+        return rc;
+    cJSON_AddNumberToObject(answer->object, "size", (double)record->size);
+    if (more > 0 && offset == 0 && record->state == NAVE_SUCCEEDED && record->size <= limit)
+        return give_many(door, future, record, more, limit, answer);
+    return nv_answer_bytes(door, answer, record->data, record->size, offset, limit);
 }
 
 static int give_result(struct nv_door *door, const struct nv_letter *letter, nave_future *future,
@@ -289,7 +369,7 @@ static int give_result(struct nv_door *door, const struct nv_letter *letter, nav
     }
     if (output != NULL)
         cJSON_AddStringToObject(answer->object, "output", output);
-    return give_piece(door, letter, &record, answer);
+    return give_bytes(door, letter, future, &record, answer);
 }
 
 static int look_for_result(struct nv_door *door, struct nv_later *later, struct nv_answer *answer)

@@ -1,6 +1,7 @@
 /* kernel - see kernel.h.  SPDX-License-Identifier: BSD-3-Clause */
 #include "kernel.h"
 #include "error_mpi.h"
+#include "signature.h"
 #include "task.h"
 
 #include <limits.h>
@@ -24,11 +25,23 @@ bool nv_name_ok(const char *name)
     return name != NULL && name[0] != '\0' && memchr(name, '\0', NV_NAME_MAX + 1) != NULL;
 }
 
+/* Whether a signature, if there is one, can be read. */
+static bool signature_ok(const nave_kernel *kernel, char *why, size_t room)
+{
+    struct nv_signature signature;
+    bool good = kernel->signature == NULL ||
+                nv_signature_parse(kernel->signature, &signature, why, room) == NAVE_OK;
+    if (good && kernel->signature != NULL)
+        nv_signature_release(&signature);
+    return good;
+}
+
 int nv_kernels_check(const nave_kernel *table, size_t count, struct nv_error *error)
 {
     if (count > 0 && table == NULL)
         return nv_error_set(error, NAVE_EINVAL, "kernel_count is %zu, but kernels is NULL", count);
     for (size_t i = 0; i < count; i++) {
+        char reason[256];
         if (!nv_name_ok(table[i].name))
             return nv_error_set(error, NAVE_EINVAL,
                                 "kernel %zu has no name, or one of over 127 bytes", i);
@@ -40,6 +53,9 @@ int nv_kernels_check(const nave_kernel *table, size_t count, struct nv_error *er
         if (table[i].flags & ~(unsigned)(NAVE_ACCUMULATES | NAVE_NOT_ON_HUB))
             return nv_error_set(error, NAVE_EINVAL, "kernel '%s' has unknown flags (%u)",
                                 table[i].name, table[i].flags);
+        if (!signature_ok(&table[i], reason, sizeof reason))
+            return nv_error_set(error, NAVE_EINVAL, "the signature of kernel '%s': %s",
+                                table[i].name, reason);
         for (size_t j = 0; j < i; j++)
             if (strcmp(table[i].name, table[j].name) == 0)
                 return nv_error_set(error, NAVE_EINVAL, "two kernels are named '%s'",

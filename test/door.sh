@@ -212,8 +212,15 @@ seq 1 1000 >numbers
 awk '{ print $1 * $1 }' numbers >squares
 good submit -w --each-line square @numbers
 cmp out squares || wrong 'squares of 1 to 1000'
+printf '1\n2\n-3\n4\n5\n6\n7\n8\n' >mixed
+ask submit -w --each-line square @mixed
+same 'results around a failed one' '1 4 16 25 36 49 64' "$(xargs <out)"
+json calls
+good forget "$(value json call)"
 refused 1 "'three' is not a number" submit square three
 refused 1 '2 words' submit square 1 2
+printf abc >three
+refused 1 "'square' takes 8 bytes, not 3" submit square @three
 call square -3
 failed=$call
 refused 1 '1 of 1 tasks' wait $call
@@ -236,6 +243,9 @@ says '^square.c:8:[0-9]*: error: .*nonsense' err
 says '^nave: cc: square.c: ' err
 gives 18 submit -w square 3
 printf 'static int x;\n' >none.c
+kernel wrong.c x
+sed -i.old 's/double x ->/dubble x ->/' wrong.c
+refused 1 "signature of kernel 'square': .*dubble" cc wrong.c
 ask cc none.c
 same 'exit status of nave cc of what is no plug-in' 1 $status
 [ -s err ] || wrong 'nave cc says nothing of what is no plug-in'
@@ -451,6 +461,9 @@ same 'a file that is no connection file' precious "$(cat own.readonly.json)"
 ask start -n 1 --job third --listen "127.0.0.1:$port"
 same 'exit status of nave start at a port that is taken' 1 $status
 says "cannot listen on tcp://127.0.0.1:$port: " err
+ask start -n 1 --job third --listen 127.0.0.1:99999
+same 'exit status of nave start at a port that cannot be' 1 $status
+says 'cannot listen on 127.0.0.1:99999: there is no such port' err
 same 'files of a farm that could not start' "$folder/third.json.log" "$(ls "$folder"/third*)"
 
 job=other

@@ -100,13 +100,6 @@ static int put_bytes(void *arg, const nave_client_array *array, const size_t *st
     return NAVE_OK;
 }
 
-static void keep(nave_client *client, struct whole *whole)
-{
-    free(client->data);
-    client->data = whole->data;
-    client->data_size = whole->size;
-}
-
 int nave_client_pull(nave_client *client, const char *name, int engine, const void **data,
                      size_t *size)
 {
@@ -116,7 +109,7 @@ int nave_client_pull(nave_client *client, const char *name, int engine, const vo
         free(whole.data);
         return rc;
     }
-    keep(client, &whole);
+    nv_client_keep(client, whole.data);
     if (data != NULL)
         *data = client->data;
     if (size != NULL)
@@ -142,6 +135,8 @@ int nave_client_push(nave_client *client, const char *name, const void *data, si
     uint64_t upload = 0;
     size_t at = 0;
     int rc;
+    if (data == NULL && size > 0)
+        return nv_why(client->why, NAVE_EINVAL, "the object is NULL");
     do {
         size_t some = size - at < PIECE ? size - at : PIECE;
         rc = push_piece(client, name, data, size, at, some, upload, engines, engine_count);
@@ -184,7 +179,9 @@ int nave_client_scatter(nave_client *client, const char *name, const void *base,
 {
     int *ranks = NULL;
     size_t m = 0;
-    int rc = list_engines(client, &ranks, &m);
+    int rc = base != NULL || n == 0 || size == 0
+                 ? list_engines(client, &ranks, &m)
+                 : nv_why(client->why, NAVE_EINVAL, "the array is NULL");
     for (size_t j = 0; rc == NAVE_OK && j < m; j++) {
         size_t from = n / m * j + n % m * j / m, to = n / m * (j + 1) + n % m * (j + 1) / m;
         rc = nave_client_push(client, name, (const char *)base + from * size, (to - from) * size,
@@ -223,7 +220,7 @@ int nave_client_gather(nave_client *client, const char *name, const void **data,
         free(all.data);
         return rc;
     }
-    keep(client, &all);
+    nv_client_keep(client, all.data);
     if (data != NULL)
         *data = client->data;
     if (size != NULL)
@@ -405,7 +402,7 @@ int nave_client_array_pull(nave_client *client, const char *name, nave_client_ar
         free(assembled.whole.data);
         return rc;
     }
-    keep(client, &assembled.whole);
+    nv_client_keep(client, assembled.whole.data);
     *array = assembled.array;
     array->data = client->data;
     return NAVE_OK;

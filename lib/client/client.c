@@ -145,6 +145,14 @@ int nave_client_ask(nave_client *client, const char *request, const void *data, 
     return rc;
 }
 
+void nv_client_keep(nave_client *client, void *data)
+{
+    cJSON_Delete(client->ahead.sizes);
+    client->ahead.sizes = NULL;
+    free(client->data);
+    client->data = data;
+}
+
 /* ------------------------------------------------------------------------------------- connecting */
 
 static bool is_far(const struct nv_connection *c)
@@ -226,7 +234,7 @@ void nave_disconnect(nave_client **where)
     nv_tunnel_close(client->tunnel);
     nv_message_release(&client->message);
     cJSON_Delete(client->answer);
-    free(client->data);
+    nv_client_keep(client, NULL);
     free(client->known.signature);
     free(client);
 }

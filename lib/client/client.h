@@ -22,7 +22,12 @@ struct nave_client {
     struct nv_message message; /* the last answer */
     cJSON *answer;             /*   read */
     void *data;                /* handed out, beside the message's */
-    size_t data_size;
+    struct {                   /* results that came along with the one that was asked for last */
+        uint64_t call;
+        size_t next, wish; /* the task behind that one; how many to ask for with it */
+        cJSON *sizes;      /* of those that are left, the first is that of `next`; NULL: none */
+        size_t at;         /* where its bytes begin in `data` */
+    } ahead;
     struct { /* the kernel whose signature was asked for last */
         char name[128];
         char *signature; /* NULL: it has none */
@@ -35,6 +40,9 @@ struct nave_client {
 /* Sends a request (freed) and waits for its answer: client->answer, and its bytes in client->message. */
 int nv_client_do(nave_client *client, cJSON *request, const void *data, size_t size,
                  double seconds);
+
+/* Takes over what is handed out next (from malloc); what was before is freed. */
+void nv_client_keep(nave_client *client, void *data);
 
 /* A new request. */
 cJSON *nv_client_request(const char *verb);

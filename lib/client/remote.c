@@ -8,6 +8,8 @@
 
 #define WAIT_SECONDS 5.0 /* that one request waits; then it is asked again */
 
+enum { AHEAD_MOST = 4096 }; /* results that come along with one */
+
 static cJSON *with_number(const char *verb, const char *name, double number)
 {
     cJSON *request = nv_client_request(verb);
@@ -40,6 +42,10 @@ int nave_client_submit(nave_client *client, const char *kernel, const void *in, 
 {
     cJSON *request = nv_client_request("submit");
     int rc;
+    if (in == NULL && in_size > 0 && n > 0) {
+        cJSON_Delete(request);
+        return nv_why(client->why, NAVE_EINVAL, "the inputs are NULL");
+    }
     if (in_size > 0 && n > NV_PIECE_MAX / in_size) {
         cJSON_Delete(request);
         return nv_why(
@@ -110,7 +116,55 @@ static int ask_result(nave_client *client, uint64_t call, size_t index, size_t o
     cJSON_AddStringToObject(request, "task", task);
     cJSON_AddNumberToObject(request, "seconds", wait);
     cJSON_AddNumberToObject(request, "offset", (double)offset);
+    cJSON_AddNumberToObject(request, "more", offset == 0 ? (double)client->ahead.wish : 0);
     return nv_client_do(client, request, NULL, 0, wait);
+}
+
+/* Whoever asks for one after the other gets many at once, and more each time. */
+static void look_ahead(nave_client *client, uint64_t call, size_t index)
+{
+    bool next = client->ahead.call == call && client->ahead.next == index;
+    size_t wish = client->ahead.wish * 4 + 4;
+    client->ahead.wish = !next ? 0 : wish < AHEAD_MOST ? wish : AHEAD_MOST;
+    client->ahead.call = call;
+    client->ahead.next = index + 1;
+}
+
+/* A result that has come along with the one before. */
+static bool take_ahead(nave_client *client, uint64_t call, size_t index, const void **data,
+                       size_t *size)
+{
+    cJSON *first = client->ahead.sizes != NULL ? client->ahead.sizes->child : NULL;
+    if (first == NULL || client->ahead.call != call || client->ahead.next != index)
+        return false;
+    *data = (char *)client->data + client->ahead.at;
+    *size = (size_t)first->valuedouble;
+    client->ahead.at += *size;
+    client->ahead.next++;
+    cJSON_Delete(cJSON_DetachItemViaPointer(client->ahead.sizes, first));
+    return true;
+}
+
+/* Keeps the bytes of an answer, and the sizes of what has come along.  Only what is there counts. */
+static void keep_answer(nave_client *client, size_t whole)
+{
+    cJSON *sizes = cJSON_DetachItemFromObjectCaseSensitive(client->answer, "more");
+    size_t left = client->message.data_size - whole;
+    const cJSON *size;
+    cJSON_ArrayForEach(size, sizes)
+    {
+        if (!cJSON_IsNumber(size) || size->valuedouble < 0 || size->valuedouble > (double)left)
+            break;
+        left -= (size_t)size->valuedouble;
+    }
+    if (size != NULL) {
+        cJSON_Delete(sizes);
+        sizes = NULL;
+    }
+    nv_client_keep(client, client->message.data);
+    client->message.data = NULL;
+    client->ahead.sizes = sizes;
+    client->ahead.at = whole;
 }
 
 /* What the last answer says of the task. */
@@ -157,16 +211,28 @@ static int gather(nave_client *client, uint64_t call, size_t index, size_t size)
         free(whole);
         return rc;
     }
-    free(client->data);
-    client->data = whole;
+    nv_client_keep(client, whole);
+    return NAVE_OK;
+}
+
+static int give(const void *bytes, size_t whole, const void **data, size_t *size)
+{
+    if (data != NULL)
+        *data = bytes;
+    if (size != NULL)
+        *size = whole;
     return NAVE_OK;
 }
 
 int nave_client_result(nave_client *client, uint64_t call, size_t index, double seconds,
                        const void **data, size_t *size)
 {
+    const void *bytes;
     size_t whole;
-    int rc;
+    int rc = NAVE_OK;
+    if (take_ahead(client, call, index, &bytes, &whole))
+        return give(bytes, whole, data, size);
+    look_ahead(client, call, index);
     do {
         double wait = next_wait(&seconds);
         rc = ask_result(client, call, index, 0, wait);
@@ -178,18 +244,9 @@ int nave_client_result(nave_client *client, uint64_t call, size_t index, double 
     whole = (size_t)nv_client_number(client, "size");
     if (whole > client->message.data_size)
         rc = gather(client, call, index, whole);
-    else {
-        free(client->data);
-        client->data = client->message.data;
-        client->message.data = NULL;
-    }
-    if (rc != NAVE_OK)
-        return rc;
-    if (data != NULL)
-        *data = client->data;
-    if (size != NULL)
-        *size = whole;
-    return NAVE_OK;
+    else
+        keep_answer(client, whole);
+    return rc == NAVE_OK ? give(client->data, whole, data, size) : rc;
 }
 
 int nave_client_cancel(nave_client *client, uint64_t call)
