@@ -126,7 +126,8 @@ void nv_future_link(nave_future *future)
     if (future->next != NULL)
         future->next->prev = future;
     hub->futures = future;
-    future->number = ++hub->numbered;
+    if (nv_future_counts(future))
+        future->number = ++hub->numbered;
     hub->open += nv_future_counts(future);
     future->view->users++;
 }

@@ -761,8 +761,10 @@ int nv_future_surplus(nave_future *future, const struct nv_item *item)
 static void take_grew(nave_future *future, const struct nv_control *control)
 {
     (future->parent != NULL ? future->parent : future)->grown += control->count;
-    if (control->count > 0)
-        ran_on(future, control->engine);
+    if (control->count == 0)
+        return;
+    ran_on(future, control->engine);
+    nv_sched_grew(future->hub->sched, control->engine, control->count);
 }
 
 int nv_future_take(nave_future *future, int source, const struct nv_item *item)

@@ -101,6 +101,12 @@ void nv_sched_worked(const struct nv_sched *sched, int number, uint64_t *tasks, 
     *seconds = sched->engines[number].seconds;
 }
 
+void nv_sched_grew(struct nv_sched *sched, int number, uint64_t tasks)
+{
+    if (number >= 0 && number < sched->engine_count)
+        sched->engines[number].worked += tasks;
+}
+
 bool nv_sched_engine_hold(struct nv_sched *sched, int number, bool hold)
 {
     struct engine *engine = &sched->engines[number];
@@ -387,7 +393,7 @@ bool nv_sched_done(struct nv_sched *sched, int number, uint64_t id, uint64_t fir
         return false;
     engine->since = sched->now;
     if (seconds >= 0) {
-        engine->worked += count;
+        engine->worked += job->spec.urgent ? 0 : count;
         engine->seconds += seconds;
         nv_portion_learn(sched, engine, job, first, count, seconds);
     }

@@ -89,8 +89,10 @@ void nv_sched_engine_behind(struct nv_sched *sched, int engine);
 /* While it is paused only urgent jobs are given to engines. */
 void nv_sched_pause(struct nv_sched *sched, bool pause);
 
-/* Tasks that an engine has run so far, and the seconds that they took. */
+/* Tasks that an engine has run so far, without urgent ones, and the seconds that they took; and it has run
+ * some that were not sent to it. */
 void nv_sched_worked(const struct nv_sched *sched, int engine, uint64_t *tasks, double *seconds);
+void nv_sched_grew(struct nv_sched *sched, int engine, uint64_t tasks);
 
 /* While it is held an engine is given nothing.  Returns whether that is new. */
 bool nv_sched_engine_hold(struct nv_sched *sched, int engine, bool hold);

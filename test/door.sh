@@ -232,6 +232,11 @@ same 'failed tasks' 1 "$(wc -l <out | tr -d ' ')"
 good explain $call.0
 says '.3 is below zero' out
 
+json engines
+ran=$(grep -o '"done": *[0-9]*' json | awk -F: '{ n += $2 } END { print n }')
+json status
+same 'tasks that engines have run' "$(($(value json succeeded) + $(value json failed)))" "$ran"
+
 kernel square.c 'x * x * 2'
 good cc square.c
 gives 18 submit -w square 3
