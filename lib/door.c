@@ -14,9 +14,10 @@
 #define LOOK_SECONDS 2e-3    /* between looks at what letters wait for */
 #define SERVE_SECONDS 200e-6 /* that a turn serves clients, about */
 #define SHARE 20             /* of the loop's time: one part in so many, while there are tasks */
-#define PARTING_SECONDS 0.5  /* that a farm which is to end waits for the next who fetches a result */
+#define PARTING_SECONDS                                                                            \
+    0.5 /* that a farm which is to end waits for the next who fetches a result */
 #define PARTING_MOST 30.0
-#define PROBE_SECONDS 2.0    /* that a job may take to say that it is there */
+#define PROBE_SECONDS 2.0 /* that a job may take to say that it is there */
 
 /* ------------------------------------------------------------------------------------------ events */
 
@@ -378,8 +379,8 @@ static bool is_there(const struct nv_connection *old, const char *path)
 {
     const nave_client_options direct = {.timeout = PROBE_SECONDS, .ssh = ""};
     nave_client *client = NULL;
-    bool there = !nv_connfile_is_stale(old) &&
-                 nave_connect(path, &direct, &client) != NAVE_ECONNECT;
+    bool there =
+        !nv_connfile_is_stale(old) && nave_connect(path, &direct, &client) != NAVE_ECONNECT;
     nave_disconnect(&client);
     return there;
 }

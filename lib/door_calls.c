@@ -90,9 +90,9 @@ static int check_sizes(const struct nv_door *door, struct order_form *form)
                     signature.in.size, signature.in.open ? " and more" : "",
                     (unsigned long long)form->in_size, kernels->signatures[id]);
     else if (!signature.out.open && form->out_size != signature.out.size)
-        rc = nv_why(door->why, NAVE_ESIZE, "'%s' gives %zu bytes, not %llu (%s)", form->kernel,
-                    signature.out.size, (unsigned long long)form->out_size,
-                    kernels->signatures[id]);
+        rc =
+            nv_why(door->why, NAVE_ESIZE, "'%s' gives %zu bytes, not %llu (%s)", form->kernel,
+                   signature.out.size, (unsigned long long)form->out_size, kernels->signatures[id]);
     nv_signature_release(&signature);
     return rc;
 }

@@ -70,7 +70,7 @@ struct nv_door {
     uint64_t event_count;
     struct nv_outside *outside;
     struct nv_budget budget; /* of their inputs and results */
-    size_t untold; /* of those, that are not known to be complete */
+    size_t untold;           /* of those, that are not known to be complete */
     double fetched; /* when somebody asked last for what has become of a call, on nv_hub_time() */
     uint64_t uploads, snapshots, builds;
     struct nv_snapshot_made made[NV_SNAPSHOTS];

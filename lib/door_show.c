@@ -66,12 +66,40 @@ static uint64_t count_all(const struct nv_hub *hub, nave_counts *all)
     return open;
 }
 
+/* How many tasks each rank has, from calloc().  Of a group it is the sub-hub that has them; they are taken to
+ * be dealt out evenly. */
+static uint64_t *loads_of(const struct nv_hub *hub)
+{
+    const nave *ctx = hub->ctx;
+    uint64_t *loads = calloc((size_t)ctx->size * 3, sizeof *loads);
+    uint64_t *members = loads + ctx->size, *left = members + ctx->size; /* by sub-hub */
+    if (loads == NULL)
+        return NULL;
+    for (int r = 0; ctx->leaders != NULL && r < ctx->size; r++)
+        members[ctx->leaders[r]]++;
+    for (int r = 1; ctx->leaders != NULL && r < ctx->size; r++)
+        if (ctx->leaders[r] == r)
+            left[r] = nv_sched_load(hub->sched, ctx->size + r);
+    for (int r = 0; r < ctx->size; r++) {
+        int leader = ctx->leaders != NULL ? ctx->leaders[r] : 0;
+        loads[r] = nv_sched_load(hub->sched, r);
+        if (leader > 0) {
+            uint64_t share = (left[leader] + members[leader] - 1) / members[leader];
+            loads[r] += share;
+            left[leader] -= share;
+            members[leader]--;
+        }
+    }
+    return loads;
+}
+
 static void add_engines(const struct nv_hub *hub, cJSON *object)
 {
     cJSON *engines = cJSON_AddObjectToObject(object, "engines");
-    uint64_t busy = 0;
-    for (size_t r = 0; r < hub->engines->limit; r++)
-        busy += nv_set_has(hub->engines, r) && nv_sched_load(hub->sched, (int)r) > 0;
+    uint64_t *loads = loads_of(hub), busy = 0;
+    for (size_t r = 0; loads != NULL && r < hub->engines->limit; r++)
+        busy += nv_set_has(hub->engines, r) && loads[r] > 0;
+    free(loads);
     add_number(engines, "total", hub->engines->count);
     add_number(engines, "busy", busy);
     add_number(engines, "idle", hub->engines->count - busy);
@@ -101,18 +129,17 @@ int nv_serve_status(struct nv_door *door, struct nv_letter *letter, struct nv_an
 
 /* ----------------------------------------------------------------------------------------- engines */
 
-static cJSON *show_engine(const struct nv_hub *hub, int rank)
+static cJSON *show_engine(const struct nv_hub *hub, int rank, uint64_t load)
 {
     const nave_place *place = &nv_places_list(hub->ctx->places)[rank];
     cJSON *object = cJSON_CreateObject();
-    uint64_t load = nv_sched_load(hub->sched, rank), done;
+    uint64_t done;
     double seconds;
     nv_sched_worked(hub->sched, rank, &done, &seconds);
     if (hub->ctx->leaders != NULL && hub->ctx->leaders[rank] == rank) {
         uint64_t group;
         double group_seconds;
         nv_sched_worked(hub->sched, hub->ctx->size + rank, &group, &group_seconds);
-        load += nv_sched_load(hub->sched, hub->ctx->size + rank);
         done += group;
         seconds += group_seconds;
     }
@@ -136,9 +163,13 @@ int nv_serve_engines(struct nv_door *door, struct nv_letter *letter, struct nv_a
 {
     const struct nv_hub *hub = door->hub;
     cJSON *list = cJSON_AddArrayToObject(answer->object, "engines");
+    uint64_t *loads = loads_of(hub);
     (void)letter;
+    if (loads == NULL)
+        return nv_why(door->why, NAVE_ENOMEM, "no memory for a list");
     for (int rank = !hub->ctx->hub_works; rank < hub->ctx->size; rank++)
-        cJSON_AddItemToArray(list, show_engine(hub, rank));
+        cJSON_AddItemToArray(list, show_engine(hub, rank, loads[rank]));
+    free(loads);
     return NAVE_OK;
 }
 

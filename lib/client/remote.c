@@ -151,8 +151,7 @@ static void keep_answer(nave_client *client, size_t whole)
     cJSON *sizes = cJSON_DetachItemFromObjectCaseSensitive(client->answer, "more");
     size_t left = client->message.data_size - whole;
     const cJSON *size;
-    cJSON_ArrayForEach(size, sizes)
-    {
+    cJSON_ArrayForEach (size, sizes) {
         if (!cJSON_IsNumber(size) || size->valuedouble < 0 || size->valuedouble > (double)left)
             break;
         left -= (size_t)size->valuedouble;
