@@ -43,8 +43,8 @@ typedef struct nave_client_options {
 } nave_client_options;
 
 /* Opens a connection file.  NULL or "": what NAVE_CONNECTION says, or the only job that is running in
- * the folders for connection files, $XDG_RUNTIME_DIR/nave and ~/.nave/run; a name without a slash that is
- * no file is looked for there, with ".json" added.  On failure *client is still set (NULL only when out of
+ * the folders for connection files, $XDG_RUNTIME_DIR/nave and ~/.nave/run; a name without a slash and a dot
+ * is looked for there, with ".json" added, and then here; one with a dot the other way round.  On failure *client is still set (NULL only when out of
  * memory): to be asked by nave_client_error() and closed. */
 NAVE_API int nave_connect(const char *file, const nave_client_options *opt, nave_client **client);
 
@@ -62,6 +62,10 @@ NAVE_API int nave_connection_place(const char *name, int shared, char *path, siz
 
 /* Whether this connection may change things, or only look. */
 NAVE_API int nave_client_may_control(const nave_client *client);
+
+/* Whether numbers of the job, in objects, arrays, inputs and results, are in the other byte order than those
+ * of this host. */
+NAVE_API int nave_client_is_foreign(const nave_client *client);
 
 /* The ssh command that leads to the hub from a login host, with the same port on this side: for doing by
  * hand what opt->ssh does.  NAVE_OK, or NAVE_ESIZE. */

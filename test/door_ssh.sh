@@ -229,6 +229,12 @@ works_by() # LOGIN CONFIG LOGINS OBJECT
 
 works_by root@hubhost config.near 1 one
 
+# Standard input may be closed: the pipe that holds the tunnel is number 0 then.
+./host laptop env NAVE_SSH="ssh -F $TMPDIR/$config" NAVE_CONNECTION="$file" timeout -k 5 60 \
+    sh -c 'exec "$@" <&-' sh "$NAVE_BUILD/bin/nave" --ssh root@hubhost status >out 2>err </dev/null ||
+    { wrong 'through a tunnel without standard input:'; cat err; }
+clean 'nave without standard input'
+
 # --- who may only look
 
 file=job.readonly.json

@@ -74,7 +74,9 @@ static int tear_down(void **state)
     return 0;
 }
 
-/* The hub: answers everything with the number of bytes that came. */
+enum { TOO_MUCH = 1 << 16 };
+
+/* The hub: answers everything with the number of bytes that came, and an object with more than it has. */
 struct hub {
     struct nv_porter *porter;
     atomic_bool ended;
@@ -93,10 +95,13 @@ static void *serve(void *arg)
         }
         answer = cJSON_CreateObject();
         cJSON_AddNumberToObject(answer, "bytes", (double)letter->data_size);
+        cJSON_AddNumberToObject(answer, "size", 4);
         atomic_fetch_add(&hub->served, 1);
         if (letter->request.verb == NV_ASKS_forget)
             nv_porter_refuse(hub->porter, letter, NAVE_EINVAL, "as it was said"),
                 cJSON_Delete(answer);
+        else if (letter->request.verb == NV_ASKS_pull)
+            nv_porter_answer(hub->porter, letter, answer, calloc(1, TOO_MUCH), TOO_MUCH);
         else
             nv_porter_answer(hub->porter, letter, answer, NULL, 0);
     }
@@ -146,6 +151,22 @@ static void requests_are_answered(void **state)
     nave_disconnect(&client);
     end_hub(&hub, thread);
     free(data);
+}
+
+static void an_object_larger_than_it_is_does_no_harm(void **state)
+{
+    struct place *place = *state;
+    struct hub hub;
+    pthread_t thread;
+    nave_client *client;
+    const void *data;
+    size_t size;
+    start_hub(&hub, place, &thread);
+    assert_int_equal(nave_connect(place->file[NV_READONLY], NULL, &client), NAVE_OK);
+    assert_int_equal(nave_client_pull(client, "object", 1, &data, &size), NAVE_EPROTOCOL);
+    assert_non_null(strstr(nave_client_error(client), "more than its size"));
+    nave_disconnect(&client);
+    end_hub(&hub, thread);
 }
 
 static void who_may_only_look_changes_nothing(void **state)
@@ -323,16 +344,83 @@ static void names_lead_to_files(void **state)
     assert_false(nv_connfile_is_stale(&gone));
 }
 
+/* The file's text with the other order of bytes in it. */
+static void the_byte_order_is_told(void **state)
+{
+    struct place *place = *state;
+    struct nv_connection back;
+    char file[600], text[4096], *order;
+    FILE *in = fopen(place->file[0], "r");
+    nave_client *client;
+    assert_non_null(in);
+    text[fread(text, 1, sizeof text - 1, in)] = '\0';
+    fclose(in);
+    order = strstr(text, nv_byte_order());
+    assert_non_null(order);
+    if (strcmp(nv_byte_order(), "little") != 0)
+        return;                    /* there is no room for the other word */
+    memcpy(order, "big\",   ", 8); /* for little", and what follows */
+    snprintf(file, sizeof file, "%s.other", place->file[0]);
+    write_text(file, text);
+    assert_int_equal(nv_connfile_read(file, &back, why), NAVE_OK);
+    assert_true(back.foreign);
+    assert_int_equal(chmod(file, 0600), 0);
+    assert_int_equal(nave_connect(file, NULL, &client), NAVE_OK);
+    assert_true(nave_client_is_foreign(client));
+    nave_disconnect(&client);
+    assert_int_equal(nave_connect(place->file[0], NULL, &client), NAVE_OK);
+    assert_false(nave_client_is_foreign(client));
+    nave_disconnect(&client);
+    unlink(file);
+}
+
+/* A bare name is that of a job before it is that of a file here; others the other way round. */
+static void the_folder_goes_before_a_file_of_that_name(void **state)
+{
+    char folder[256], before[512], out[NV_PATH_MAX], expected[NV_PATH_MAX];
+    (void)state;
+    snprintf(folder, sizeof folder, "%s/porter.XXXXXX",
+             getenv("TMPDIR") != NULL ? getenv("TMPDIR") : "/tmp");
+    assert_non_null(getcwd(before, sizeof before));
+    assert_non_null(mkdtemp(folder));
+    assert_int_equal(chdir(folder), 0);
+    assert_int_equal(setenv("XDG_RUNTIME_DIR", folder, 1), 0);
+    assert_int_equal(setenv("HOME", "/nowhere", 1), 0);
+    assert_int_equal(mkdir("nave", 0700), 0);
+    write_text("q", "a program");
+    write_text("q.json", "here");
+    assert_int_equal(nv_connfile_find("q", out, sizeof out, why), NAVE_OK);
+    assert_string_equal(out, "q");
+    write_text("nave/q.json", "there");
+    snprintf(expected, sizeof expected, "%s/nave/q.json", folder);
+    assert_int_equal(nv_connfile_find("q", out, sizeof out, why), NAVE_OK);
+    assert_string_equal(out, expected);
+    assert_int_equal(nv_connfile_find("q.json", out, sizeof out, why), NAVE_OK);
+    assert_string_equal(out, "q.json");
+    unlink("q.json");
+    assert_int_equal(nv_connfile_find("q.json", out, sizeof out, why), NAVE_OK);
+    assert_string_equal(out, expected);
+    unlink("nave/q.json");
+    unlink("q");
+    assert_int_equal(rmdir("nave"), 0);
+    assert_int_equal(chdir(before), 0);
+    assert_int_equal(rmdir(folder), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(requests_are_answered, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(an_object_larger_than_it_is_does_no_harm, set_up,
+                                        tear_down),
         cmocka_unit_test_setup_teardown(who_may_only_look_changes_nothing, set_up, tear_down),
         cmocka_unit_test_setup_teardown(other_keys_get_nothing, set_up, tear_down),
         cmocka_unit_test_setup_teardown(garbage_harms_nobody, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_hub_that_is_away_is_waited_for, set_up, tear_down),
         cmocka_unit_test_setup_teardown(files_are_private_and_whole, set_up, tear_down),
         cmocka_unit_test_setup_teardown(names_lead_to_files, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(the_byte_order_is_told, set_up, tear_down),
+        cmocka_unit_test(the_folder_goes_before_a_file_of_that_name),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

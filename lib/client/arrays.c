@@ -64,7 +64,9 @@ int nave_client_object_each(nave_client *client, const char *name, int engine,
     course.count[0] = size;
     for (;;) {
         size_t some = client->message.data_size;
-        rc = hand_over(&course, at);
+        rc = some <= size - at
+                 ? hand_over(&course, at)
+                 : nv_why(client->why, NAVE_EPROTOCOL, "an object came with more than its size");
         at += some;
         if (rc != NAVE_OK || at >= size)
             return rc;
@@ -95,6 +97,8 @@ static int put_bytes(void *arg, const nave_client_array *array, const size_t *st
     }
     if (whole->data == NULL)
         return NAVE_ENOMEM;
+    if (offset > whole->size || size > whole->size - offset)
+        return NAVE_EPROTOCOL;
     if (size > 0)
         memcpy(whole->data + offset, data, size);
     return NAVE_OK;
@@ -235,8 +239,9 @@ static int read_list(const cJSON *object, const char *name, size_t *out)
     const cJSON *list = cJSON_GetObjectItemCaseSensitive(object, name), *item;
     int n = 0;
     cJSON_ArrayForEach (item, list) {
-        if (n < DIMS && cJSON_IsNumber(item))
-            out[n++] = (size_t)item->valuedouble;
+        double x = cJSON_IsNumber(item) ? item->valuedouble : -1;
+        if (n < DIMS && x >= 0 && x < NV_EXACT)
+            out[n++] = (size_t)x;
     }
     return n;
 }
@@ -268,14 +273,15 @@ static int fetch_block(struct course *course, double snapshot, const cJSON *part
 {
     nave_client *client = course->client;
     const cJSON *rank = cJSON_GetObjectItemCaseSensitive(part, "rank");
-    const cJSON *size = cJSON_GetObjectItemCaseSensitive(part, "size");
+    const cJSON *item = cJSON_GetObjectItemCaseSensitive(part, "size");
+    double size = cJSON_IsNumber(item) && item->valuedouble < NV_EXACT ? item->valuedouble : 0;
     size_t at = 0;
     int rc = NAVE_OK;
     memset(course->start, 0, sizeof course->start);
     memset(course->count, 0, sizeof course->count);
     read_list(part, "start", course->start);
     read_list(part, "count", course->count);
-    while (rc == NAVE_OK && cJSON_IsNumber(size) && at < (size_t)size->valuedouble) {
+    while (rc == NAVE_OK && (double)at < size) {
         cJSON *request = nv_client_request("piece");
         size_t some;
         cJSON_AddNumberToObject(request, "snapshot", snapshot);

@@ -24,6 +24,11 @@ int nave_client_may_control(const nave_client *client)
     return client->connection.role == NV_CONTROL;
 }
 
+int nave_client_is_foreign(const nave_client *client)
+{
+    return client->connection.foreign;
+}
+
 int nave_client_ssh_line(const nave_client *client, char *line, size_t room)
 {
     const struct nv_connection *c = &client->connection;
@@ -47,7 +52,8 @@ cJSON *nv_client_request(const char *verb)
 uint64_t nv_client_number(const nave_client *client, const char *name)
 {
     const cJSON *item = cJSON_GetObjectItemCaseSensitive(client->answer, name);
-    return cJSON_IsNumber(item) && item->valuedouble >= 0 ? (uint64_t)item->valuedouble : 0;
+    double x = cJSON_IsNumber(item) ? item->valuedouble : 0;
+    return x >= 0 && x < NV_EXACT ? (uint64_t)x : 0;
 }
 
 /* The code of an answer, and its words. */
@@ -181,6 +187,17 @@ static int say_ssh(nave_client *client)
         c->job, c->url, c->location, line);
 }
 
+/* What the hub says counts more than the file. */
+static int say_hello(nave_client *client)
+{
+    int rc = nv_client_do(client, nv_client_request("hello"), NULL, 0, 0);
+    const char *order =
+        cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(client->answer, "byte_order"));
+    if (rc == NAVE_OK && order != NULL)
+        client->connection.foreign = strcmp(order, nv_byte_order()) != 0;
+    return rc;
+}
+
 static int open_link(nave_client *client, const char *path, const nave_client_options *opt)
 {
     struct nv_connection *c = &client->connection;
@@ -198,7 +215,7 @@ static int open_link(nave_client *client, const char *path, const nave_client_op
     if (rc == NAVE_OK)
         rc = nv_dialog_open(url, c->server_key, &c->keys, client->why, &client->dialog);
     if (rc == NAVE_OK)
-        rc = nv_client_do(client, nv_client_request("hello"), NULL, 0, 0);
+        rc = say_hello(client);
     if (rc == NAVE_ECONNECT && client->tunnel == NULL && login[0] == '\0' && out_of_reach(c))
         rc = say_ssh(client);
     return rc;

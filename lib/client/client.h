@@ -13,6 +13,9 @@
 
 #include <cjson/cJSON.h>
 
+/* Integers from here on (2^53) are texts; no size is. */
+#define NV_EXACT 9007199254740992.0
+
 struct nave_client {
     struct nv_connection connection;
     struct nv_dialog *dialog;
@@ -47,7 +50,7 @@ void nv_client_keep(nave_client *client, void *data);
 /* A new request. */
 cJSON *nv_client_request(const char *verb);
 
-/* A number of the last answer; 0: there is none of that name. */
+/* A number of the last answer, below NV_EXACT; 0: there is none of that name. */
 uint64_t nv_client_number(const nave_client *client, const char *name);
 
 #endif

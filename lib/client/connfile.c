@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <math.h>
 #include <signal.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,6 +17,14 @@
 enum { FILE_MAX = 16 * 1024 };
 
 static const char *const roles[NV_ROLES] = {"control", "readonly"};
+
+const char *nv_byte_order(void)
+{
+    const uint16_t one = 1;
+    unsigned char first;
+    memcpy(&first, &one, 1);
+    return first == 1 ? "little" : "big";
+}
 
 /* --------------------------------------------------------------------------------------- writing */
 
@@ -31,6 +40,7 @@ static char *print(const struct nv_connection *c)
     cJSON_AddStringToObject(object, "location", c->location);
     cJSON_AddNumberToObject(object, "pid", (double)c->pid);
     cJSON_AddNumberToObject(object, "started", c->started);
+    cJSON_AddStringToObject(object, "byte_order", nv_byte_order());
     if (c->ssh[0] != '\0')
         cJSON_AddStringToObject(object, "ssh", c->ssh);
     cJSON_AddStringToObject(object, "server_key", c->server_key);
@@ -132,8 +142,17 @@ static bool take_role(const cJSON *object, enum nv_role *role)
     return false;
 }
 
+/* Whether the other order is named. */
+static bool is_foreign(const cJSON *object)
+{
+    char order[8];
+    return take_text(object, "byte_order", order, sizeof order) &&
+           strcmp(order, nv_byte_order()) != 0;
+}
+
 static bool take_all(const cJSON *object, struct nv_connection *c)
 {
+    c->foreign = is_foreign(object);
     c->pid = lrint(take_number(object, "pid"));
     c->started = take_number(object, "started");
     take_text(object, "ssh", c->ssh, sizeof c->ssh);
@@ -190,6 +209,12 @@ static bool ends_in_json(const char *name)
     return length > 5 && strcmp(name + length - 5, ".json") == 0;
 }
 
+/* The name of a job's file in a folder for them, not a path. */
+static bool is_bare(const char *name)
+{
+    return strchr(name, '/') == NULL && strchr(name, '.') == NULL;
+}
+
 bool nv_connfile_readonly(const char *path, char *out, size_t room)
 {
     size_t length = strlen(path) - (ends_in_json(path) ? 5 : 0);
@@ -237,7 +262,7 @@ static void make_folder(char *path)
 int nv_connfile_place(const char *name, bool shared, char *out, size_t room, struct nv_why why)
 {
     char folder[NV_PATH_MAX];
-    bool bare = strchr(name, '/') == NULL && strchr(name, '.') == NULL;
+    bool bare = is_bare(name);
     enum folder first = shared || is_batch_job() ? SHARED : OF_HOST;
     int size;
     if (bare && !folder_of(first, folder, sizeof folder) &&
@@ -331,15 +356,18 @@ static bool find_named(const char *name, char *out, size_t room)
     return false;
 }
 
+/* A job puts a bare name into the folder, so a client looks there first: a program of that name may be here. */
 int nv_connfile_find(const char *name, char *out, size_t room, struct nv_why why)
 {
+    bool here;
     if (name == NULL || *name == '\0')
         name = getenv("NAVE_CONNECTION");
     if (name == NULL || *name == '\0')
         return find_only(out, room, why);
     if (strlen(name) >= room)
         return nv_why(why, NAVE_ECONNECT, "%.100s...: the name is too long", name);
-    if (strchr(name, '/') != NULL || access(name, F_OK) == 0 || !find_named(name, out, room))
+    here = strchr(name, '/') != NULL || (!is_bare(name) && access(name, F_OK) == 0);
+    if (here || !find_named(name, out, room))
         strcpy(out, name); /* and reading it will tell */
     return NAVE_OK;
 }

@@ -15,6 +15,7 @@ struct nv_connection {
     long pid;
     double started; /* seconds since the epoch */
     enum nv_role role;
+    bool foreign; /* numbers of the job's hosts are in the other byte order than ours */
     char server_key[NV_KEY_SIZE];
     struct nv_keys keys; /* the client's */
 };
@@ -34,6 +35,9 @@ bool nv_connfile_readonly(const char *path, char *out, size_t room);
 
 /* Where a job's file of this name is to be, see nave_connection_place().  NAVE_OK or NAVE_EDOOR. */
 int nv_connfile_place(const char *name, bool shared, char *out, size_t room, struct nv_why why);
+
+/* "little" or "big": the order of bytes on this host. */
+const char *nv_byte_order(void);
 
 /* The file that is meant by a name, see nave_connect().  NAVE_OK or NAVE_ECONNECT. */
 int nv_connfile_find(const char *name, char *out, size_t room, struct nv_why why);

@@ -103,8 +103,10 @@ static int spawn_shell(struct nv_tunnel *tunnel, char *const *argv)
     fcntl(ends[1], F_SETFD, FD_CLOEXEC);
     error = posix_spawn_file_actions_init(&actions);
     if (error == 0) {
-        posix_spawn_file_actions_adddup2(&actions, ends[0], STDIN_FILENO);
-        posix_spawn_file_actions_addclose(&actions, ends[0]);
+        if (ends[0] != STDIN_FILENO) { /* it is, where that was closed */
+            posix_spawn_file_actions_adddup2(&actions, ends[0], STDIN_FILENO);
+            posix_spawn_file_actions_addclose(&actions, ends[0]);
+        }
         error = posix_spawn(&tunnel->pid, "/bin/sh", &actions, NULL, argv, environ);
         posix_spawn_file_actions_destroy(&actions);
     }
