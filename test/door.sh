@@ -151,6 +151,26 @@ text = open("data.npy", "rb").read(128)
 assert text[:8] == b"\x93NUMPY\1\0" and struct.unpack("<H", text[8:10]) == (118,)
 assert ast.literal_eval(text[10:].decode()) == {"descr": "<f8", "fortran_order": False, "shape": (131072,)}
 END
+head -c 1024 data >odd
+good push -e 1 odd odd
+good pull --type int16 -o data.png odd
+same 'the beginning of .png' '89 50 4e 47 0d 0a 1a 0a' "$(od -An -tx1 -N8 data.png | xargs)"
+same 'the width of .png, two bytes a number' '00 00 02 00' "$(od -An -tx1 -j16 -N4 data.png | xargs)"
+refused 2 'complex: there are double' pull --type complex -o bad.npy data
+printf 12345 >odd
+good push -e 1 odd odd
+for file in bad.npy bad.png; do
+    refused 1 '5 bytes are not a whole number of type double' pull --type double -o $file odd
+    [ ! -e $file ] || wrong 'a file of what could not be pulled'
+done
+good drop odd
+if [ -c /dev/full ]; then
+    for words in 'pull data' 'engines' 'submit -w echo x' --help; do
+        "$nave" -c "$farm" $words >/dev/full 2>err
+        same "exit status of nave $words with nowhere to write" 1 $?
+        same "what nave $words says then" 'nave: cannot write to standard output' "$(cat err)"
+    done
+fi
 good push array data.npy
 good pull array
 cmp data out || wrong 'the data of .npy that was pushed'
@@ -526,6 +546,16 @@ settled $client
 same 'exit status of a client that was killed' 137 $?
 [ ! -e fetched ] || wrong 'a part of an object has the name of the whole'
 rm -f .nave-*
+for signal in 15 1; do # these are heard
+    "$nave" -c "$farm" pull -e 1 -o fetched large >out 2>err &
+    client=$!
+    until_there begun
+    kill -$signal $client
+    settled $client
+    same "exit status of a client after signal $signal" $((128 + signal)) $?
+    same "what it leaves after signal $signal" '' "$(find . -name '.nave-*' -o -name fetched)"
+    says 'interrupted' err
+done
 gives on submit -w echo on
 good pull -e 1 -o fetched large
 cmp large fetched || wrong '200 MB'

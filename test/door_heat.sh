@@ -91,6 +91,7 @@ good pull -o t.png temperature
 same 'the beginning of .png' '89 50 4e 47 0d 0a 1a 0a' "$(od -An -tx1 -N8 t.png | xargs)"
 good pull --range 0,100 -o range.png temperature
 same 'the beginning of .png' '89 50 4e 47 0d 0a 1a 0a' "$(od -An -tx1 -N8 range.png | xargs)"
+refused 2 "'temperature' is published, with a type of its own" pull --type double -o bad.npy temperature
 refused 2 'LOW,HIGH' pull --range 5 -o bad.png temperature
 refused 1 "'nothing'" pull -o bad.npy nothing
 [ ! -e bad.png ] && [ ! -e bad.npy ] || wrong 'a file of what could not be pulled'

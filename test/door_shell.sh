@@ -213,6 +213,23 @@ if script --version 2>&1 | grep -q util-linux; then
     left 0
     alternate 1
 
+    # A program that is elsewhere is waited for; a quit leaves the terminal as it was.
+    begin ./busy.json "$NAVE_BUILD/bin/heat" --grid 20 --steps 0 --pace 600
+    at_terminal top -d 0.1
+    shows 'no answer for '
+    printf q >&3
+    left 0
+    alternate 1
+    kill $program
+    settled $program
+    job=$folder/farm.json
+
+    at_terminal top -d 0.1
+    shows 'farm on '
+    printf '\034' >&3
+    left 131
+    alternate 1
+
     # The job ends while it is watched.
     at_terminal top -d 0.1
     shows 'farm on '

@@ -30,7 +30,7 @@ static void assert_head(const char *type, int dims, const size_t *shape, const c
 {
     char head[NPY_ROOM], text[128];
     memset(head, 7, sizeof head);
-    assert_int_equal(npy_header(head, type, dims, shape), 128);
+    assert_int_equal(npy_header(head, type, 0, dims, shape), 128);
     memset(text, ' ', sizeof text);
     memcpy(text, "\x93NUMPY\1\0\x76\0", 10);
     memcpy(text + 10, expected, strlen(expected));
@@ -53,9 +53,9 @@ static void heads_are_those_of_numpy(void **state)
                 "{'descr': '@i4', 'fortran_order': False, 'shape': (3, 4, 5, 6), }");
     assert_head("uint8", 1, shape, "{'descr': '|u1', 'fortran_order': False, 'shape': (3,), }");
     assert_head("char", 1, shape, "{'descr': '|S1', 'fortran_order': False, 'shape': (3,), }");
-    assert_int_equal(npy_header(head, "complex", 1, shape), 0);
-    assert_int_equal(npy_header(head, "double", -1, shape), 0);
-    assert_int_equal(npy_header(head, "double", NPY_DIMS + 1, shape), 0);
+    assert_int_equal(npy_header(head, "complex", 0, 1, shape), 0);
+    assert_int_equal(npy_header(head, "double", 0, -1, shape), 0);
+    assert_int_equal(npy_header(head, "double", 0, NPY_DIMS + 1, shape), 0);
 }
 
 static void what_is_written_reads_back(void **state)
@@ -68,9 +68,9 @@ static void what_is_written_reads_back(void **state)
         for (int dims = 0; dims <= NPY_DIMS; dims++) {
             char head[NPY_ROOM], why[WHY] = "";
             struct npy_array array;
-            size_t size = npy_header(head, types[i], dims, shape);
+            size_t size = npy_header(head, types[i], 0, dims, shape);
             assert_int_equal(size % 64, 0);
-            assert_int_equal(npy_read_header(head, size, &array, why, sizeof why), 0);
+            assert_int_equal(npy_read_header(head, size, 0, &array, why, sizeof why), 0);
             assert_string_equal(array.type, types[i]);
             assert_int_equal(array.item, items[i]);
             assert_int_equal(array.dims, dims);
@@ -93,7 +93,7 @@ static int read_text(int version, const char *text, struct npy_array *array, cha
     memcpy(file + start, text, length);
     for (at = file; (at = memchr(at, '@', (size_t)(file + start + length - at))) != NULL;)
         *at = order();
-    int rc = npy_read_header(file, start + length, array, why, WHY);
+    int rc = npy_read_header(file, start + length, 0, array, why, WHY);
     free(file);
     return rc;
 }
@@ -119,6 +119,26 @@ static void refuses(const char *text, const char *reason)
         fail_msg("%s: %d '%s', not '%s'", text, rc, why, reason);
     assert_int_equal(array.dims, 77);
     assert_int_equal(read_text(2, text, &array, why), -1);
+}
+
+static void the_other_byte_order_is_told(void **state)
+{
+    const size_t shape[] = {3, 4};
+    char head[NPY_ROOM], why[WHY] = "", descr[] = "'descr': '@f8'";
+    struct npy_array array = {.dims = 77};
+    size_t size = npy_header(head, "double", 1, 2, shape);
+    (void)state;
+    *strchr(descr, '@') = order() == '<' ? '>' : '<';
+    assert_memory_equal(head + 11, descr, strlen(descr));
+    assert_int_equal(npy_read_header(head, size, 0, &array, why, sizeof why), -1);
+    assert_int_equal(npy_read_header(head, size, 1, &array, why, sizeof why), 0);
+    assert_int_equal(array.size, 96);
+    size = npy_header(head, "double", 0, 2, shape);
+    assert_int_equal(npy_read_header(head, size, 1, &array, why, sizeof why), -1);
+    assert_non_null(strstr(why, "f8' is not in the job's byte order"));
+    size = npy_header(head, "uint8", 1, 2, shape);
+    assert_non_null(strstr(head + 11, "'|u1'"));
+    assert_int_equal(npy_read_header(head, size, 0, &array, why, sizeof why), 0);
 }
 
 static void heads_of_others_are_read(void **state)
@@ -185,23 +205,23 @@ static void files_that_are_cut_or_foreign_are_refused(void **state)
     char head[NPY_ROOM], why[WHY];
     struct npy_array array = {.dims = 77};
     const size_t shape[] = {3};
-    size_t size = npy_header(head, "double", 1, shape);
+    size_t size = npy_header(head, "double", 0, 1, shape);
     (void)state;
     for (size_t n = 0; n < size; n++) {
         char *cut = malloc(n + 1); /* so that a read beyond is seen */
         assert_non_null(cut);
         memcpy(cut + 1, head, n);
-        assert_int_equal(npy_read_header(cut + 1, n, &array, why, sizeof why), -1);
+        assert_int_equal(npy_read_header(cut + 1, n, 0, &array, why, sizeof why), -1);
         assert_string_equal(why, n < 6 ? "not a NumPy file" : "the file ends within its head");
         free(cut);
     }
     head[6] = 3;
-    assert_int_equal(npy_read_header(head, size, &array, why, sizeof why), -1);
+    assert_int_equal(npy_read_header(head, size, 0, &array, why, sizeof why), -1);
     assert_string_equal(why, "version 3.0 of NumPy's format, 1.0 and 2.0 can be read");
     head[0] = 'P';
-    assert_int_equal(npy_read_header(head, size, &array, why, sizeof why), -1);
+    assert_int_equal(npy_read_header(head, size, 0, &array, why, sizeof why), -1);
     assert_string_equal(why, "not a NumPy file");
-    assert_int_equal(npy_read_header(head, size, &array, NULL, 0), -1);
+    assert_int_equal(npy_read_header(head, size, 0, &array, NULL, 0), -1);
     assert_int_equal(array.dims, 77);
 }
 
@@ -381,6 +401,7 @@ int main(void)
         cmocka_unit_test(items_have_their_bytes),
         cmocka_unit_test(heads_are_those_of_numpy),
         cmocka_unit_test(what_is_written_reads_back),
+        cmocka_unit_test(the_other_byte_order_is_told),
         cmocka_unit_test(heads_of_others_are_read),
         cmocka_unit_test(what_cannot_be_read_is_named),
         cmocka_unit_test(damaged_heads_are_refused),

@@ -107,11 +107,20 @@ int outfile_check(const char *name)
     return error;
 }
 
+/* On the disk before it has its name: a host that crashes must not leave neither the old nor the new.  Not all
+ * file systems know how. */
+static int reach_disk(FILE *stream)
+{
+    return fflush(stream) == 0 && (fsync(fileno(stream)) == 0 || errno == EINVAL) ? 0 : -1;
+}
+
 int outfile_commit(outfile *file)
 {
     int bad = ferror(file->stream), error = 0;
 
-    if (fclose(file->stream) != 0 || bad)
+    if (bad || (is_temporary(file) && reach_disk(file->stream) != 0))
+        error = errno != 0 ? errno : EIO;
+    if (fclose(file->stream) != 0 && error == 0)
         error = errno != 0 ? errno : EIO;
     if (error == 0 && is_temporary(file) && rename(file->path, file->name) < 0)
         error = errno;

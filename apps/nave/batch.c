@@ -1,6 +1,7 @@
 #include "batch.h"
 #include "batch_options.h"
 #include "cli.h"
+#include "interrupt.h"
 #include "jobscript.h"
 #include "outfile.h"
 #include "spawn.h"
@@ -16,16 +17,19 @@
 
 static int write_file(const batch_options *o)
 {
+    interrupt signals;
     outfile file;
-    int error = outfile_open(&file, o->output);
+    int error;
 
+    interrupt_begin(&signals);
+    error = outfile_open(&file, o->output);
     if (error == 0) {
         jobscript_write(file.stream, o);
         error = outfile_commit(&file);
     }
     if (error != 0)
         cli_file_error(BATCH_VERB, o->output, error);
-    return error != 0 ? CLI_FAILURE : CLI_OK;
+    return interrupt_end(&signals, error != 0 ? CLI_FAILURE : CLI_OK);
 }
 
 /* The script as something that can be read from its beginning; NULL with errno. */

@@ -1,6 +1,7 @@
 /* data - objects and published arrays, to and from files: push, pull, drop. */
 #include "cli.h"
 #include "file.h"
+#include "interrupt.h"
 #include "npy.h"
 #include "options.h"
 #include "outfile.h"
@@ -22,7 +23,7 @@ typedef struct content {
     size_t size, n, item;
 } content;
 
-static int content_read(content *c, const char *file)
+static int content_read(content *c, const char *file, int foreign)
 {
     struct npy_array array;
     char why[256];
@@ -34,7 +35,7 @@ static int content_read(content *c, const char *file)
     c->item = 1;
     if (!file_ends_in(file, ".npy"))
         return 0;
-    if (npy_read_header(c->whole, size, &array, why, sizeof why) != 0 ||
+    if (npy_read_header(c->whole, size, foreign, &array, why, sizeof why) != 0 ||
         (array.offset + array.size != size &&
          snprintf(why, sizeof why, "%zu bytes of data, its header says %zu", size - array.offset,
                   array.size) > 0)) {
@@ -75,7 +76,7 @@ int data_push(remote *r, int argc, char **argv)
         goto out;
     }
     status = CLI_FAILURE;
-    if (content_read(&c, argv[optind + 1]) != 0)
+    if (content_read(&c, argv[optind + 1], nave_client_is_foreign(r->client)) != 0)
         goto out;
     rc = scatter ? nave_client_scatter(r->client, argv[optind], c.data, c.n, c.item)
                  : nave_client_push(r->client, argv[optind], c.data, c.size, engines, count);
@@ -121,7 +122,13 @@ static int wish_option(wish *w, int name, char **argv)
     case GATHER:
         return w->gather = 1, 0;
     case TYPE:
-        return w->type = optarg, 0;
+        w->type = optarg;
+        if (npy_item(optarg) > 0)
+            return 0;
+        return cli_error("nave pull",
+                         "--type %s: there are double, float, int8 to int64, uint8 to uint64, char",
+                         optarg),
+               -1;
     case RANGE: {
         char *comma = strchr(optarg, ',');
         if (comma == NULL)
@@ -204,18 +211,44 @@ static int fetch(remote *r, const wish *w, int published, nave_client_array *arr
     return rc;
 }
 
+/* Says what the numbers in an object are. */
+static int give_type(const wish *w, nave_client_array *array)
+{
+    size_t item = npy_item(w->type);
+    if (array->size % item != 0)
+        return cli_error("nave pull", "%zu bytes are not a whole number of type %s", array->size,
+                         w->type),
+               -1;
+    array->type = w->type;
+    array->item = item;
+    array->shape[0] = array->size / item;
+    return 0;
+}
+
+static int into_picture(remote *r, const wish *w, int published, FILE *out)
+{
+    nave_client_array array;
+    if (fetch(r, w, published, &array) != NAVE_OK)
+        return remote_failed(r, "pull");
+    if (w->type != NULL && give_type(w, &array) != 0)
+        return CLI_FAILURE;
+    return pull_picture(&array, nave_client_is_foreign(r->client), out, w->name, w->low, w->high) ==
+                   0
+               ? CLI_OK
+               : CLI_FAILURE;
+}
+
 /* Piece by piece into a file, or as a picture. */
 static int into_file(remote *r, const wish *w, int published, outfile *out)
 {
-    pull_file file = {.stream = out->stream, .npy = file_ends_in(w->file, ".npy"), .type = w->type};
+    pull_file file = {.stream = out->stream,
+                      .npy = file_ends_in(w->file, ".npy"),
+                      .type = w->type,
+                      .foreign = nave_client_is_foreign(r->client)};
     nave_client_array array;
     int rc;
-    if (file_ends_in(w->file, ".png")) {
-        rc = fetch(r, w, published, &array);
-        return rc != NAVE_OK ? remote_failed(r, "pull")
-               : pull_picture(&array, out->stream, w->name, w->low, w->high) == 0 ? CLI_OK
-                                                                                  : CLI_FAILURE;
-    }
+    if (file_ends_in(w->file, ".png"))
+        return into_picture(r, w, published, out->stream);
     if (!published && file.npy && file.type == NULL)
         file.type = "uint8";
     if (w->gather && !published) {
@@ -238,31 +271,44 @@ static int into_file(remote *r, const wish *w, int published, outfile *out)
     return rc == NAVE_OK ? CLI_OK : remote_failed(r, "pull");
 }
 
-int data_pull(remote *r, int argc, char **argv)
+/* The file is there as a whole, or as it was before. */
+static int pull_to_file(remote *r, const wish *w, int published)
 {
-    wish w;
-    nave_client_array array;
     outfile out;
-    int published, status, error;
-    if (wish_read(&w, argc, argv) != 0)
-        return CLI_USAGE;
-    published = w.engine < 0 && !w.gather ? is_published(r, w.name) : 0;
-    if (published < 0)
-        return remote_failed(r, "pull");
-    if (w.file == NULL || strcmp(w.file, "-") == 0)
-        return fetch(r, &w, published, &array) == NAVE_OK
-                   ? file_write("pull", NULL, array.data, array.size)
-                   : remote_failed(r, "pull");
-    error = outfile_open(&out, w.file);
+    int status, error = outfile_open(&out, w->file);
     if (error != 0)
-        return cli_file_error("nave pull", w.file, error), CLI_FAILURE;
-    status = into_file(r, &w, published, &out);
-    if (status != CLI_OK) {
+        return cli_file_error("nave pull", w->file, error), CLI_FAILURE;
+    status = into_file(r, w, published, &out);
+    if (status != CLI_OK || interrupt_caught() != 0) {
         outfile_discard(&out);
         return status;
     }
     error = outfile_commit(&out);
     if (error != 0)
-        cli_file_error("nave pull", w.file, error);
+        cli_file_error("nave pull", w->file, error);
     return error == 0 ? CLI_OK : CLI_FAILURE;
+}
+
+int data_pull(remote *r, int argc, char **argv)
+{
+    wish w;
+    nave_client_array array;
+    interrupt signals;
+    int published;
+    if (wish_read(&w, argc, argv) != 0)
+        return CLI_USAGE;
+    published = w.engine < 0 && !w.gather ? is_published(r, w.name) : 0;
+    if (published < 0)
+        return remote_failed(r, "pull");
+    if (published && w.type != NULL)
+        return cli_error("nave pull",
+                         "--type is for objects: '%s' is published, with a type of its own",
+                         w.name),
+               CLI_USAGE;
+    if (w.file == NULL || strcmp(w.file, "-") == 0)
+        return fetch(r, &w, published, &array) == NAVE_OK
+                   ? file_write("pull", NULL, array.data, array.size)
+                   : remote_failed(r, "pull");
+    interrupt_begin(&signals);
+    return interrupt_end(&signals, pull_to_file(r, &w, published));
 }

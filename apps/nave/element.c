@@ -1,45 +1,83 @@
 #include "element.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+
+enum { ITEM_MAX = 8 };
 
 /* What the element is: a whole number, or a real one of so many digits. */
 typedef struct element {
     int digits; /* 0: it is whole */
-    int64_t whole;
+    int is_signed;
+    uint64_t whole;
     double real;
 } element;
 
-static element read_element(const nave_client_array *array, size_t i)
+/* Its bytes, in our order. */
+static void take_bytes(const nave_client_array *array, int foreign, size_t i,
+                       unsigned char out[ITEM_MAX])
 {
-    const char *at = (const char *)array->data + i * array->item;
+    const unsigned char *from = (const unsigned char *)array->data + i * array->item;
+    for (size_t b = 0; b < array->item && b < ITEM_MAX; b++)
+        out[b] = from[foreign ? array->item - 1 - b : b];
+}
+
+static uint64_t whole_of(const unsigned char *at, size_t size)
+{
+    uint16_t two;
+    uint32_t four;
+    uint64_t eight;
+    switch (size) {
+    case 2:
+        return memcpy(&two, at, sizeof two), two;
+    case 4:
+        return memcpy(&four, at, sizeof four), four;
+    case 8:
+        return memcpy(&eight, at, sizeof eight), eight;
+    default:
+        return *at;
+    }
+}
+
+/* The highest bit of a smaller one is its sign. */
+static uint64_t extend(uint64_t whole, size_t size)
+{
+    uint64_t sign = UINT64_C(1) << (8 * size - 1);
+    return (whole ^ sign) - sign;
+}
+
+static element read_element(const nave_client_array *array, int foreign, size_t i)
+{
+    unsigned char at[ITEM_MAX] = {0};
     element e = {0};
     float f;
-    int32_t n;
+    take_bytes(array, foreign, i, at);
     if (strcmp(array->type, "double") == 0)
         e.digits = 15, memcpy(&e.real, at, sizeof e.real);
     else if (strcmp(array->type, "float") == 0)
         e.digits = 7, memcpy(&f, at, sizeof f), e.real = (double)f;
-    else if (strcmp(array->type, "int64") == 0)
-        memcpy(&e.whole, at, sizeof e.whole);
-    else if (strcmp(array->type, "int32") == 0)
-        memcpy(&n, at, sizeof n), e.whole = n;
     else
-        e.whole = *(const unsigned char *)at;
+        e.whole = whole_of(at, array->item);
+    e.is_signed = strncmp(array->type, "int", 3) == 0;
+    if (e.is_signed)
+        e.whole = extend(e.whole, array->item);
     return e;
 }
 
-double element_real(const nave_client_array *array, size_t i)
+double element_real(const nave_client_array *array, int foreign, size_t i)
 {
-    element e = read_element(array, i);
-    return e.digits > 0 ? e.real : (double)e.whole;
+    element e = read_element(array, foreign, i);
+    return e.digits > 0 ? e.real : e.is_signed ? (double)(int64_t)e.whole : (double)e.whole;
 }
 
-void element_print(const nave_client_array *array, size_t i)
+void element_print(const nave_client_array *array, int foreign, size_t i)
 {
-    element e = read_element(array, i);
+    element e = read_element(array, foreign, i);
     if (e.digits > 0)
         printf("%.*g", e.digits, e.real);
+    else if (e.is_signed)
+        printf("%" PRId64, (int64_t)e.whole);
     else
-        printf("%lld", (long long)e.whole);
+        printf("%" PRIu64, e.whole);
 }

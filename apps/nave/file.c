@@ -1,5 +1,6 @@
 #include "file.h"
 #include "cli.h"
+#include "interrupt.h"
 #include "outfile.h"
 
 #include <errno.h>
@@ -52,6 +53,7 @@ int file_read(const char *verb, const char *file, void **data, size_t *size)
     return 0;
 }
 
+/* The program says at its end that this failed. */
 static int write_out(const void *data, size_t size)
 {
     const char *bytes = data;
@@ -62,20 +64,45 @@ static int write_out(const void *data, size_t size)
     return fflush(stdout) == 0 && !ferror(stdout) ? CLI_OK : CLI_FAILURE;
 }
 
-int file_write(const char *verb, const char *file, const void *data, size_t size)
+enum { PIECE = 4 << 20 };
+
+/* 0 or an errno value; a signal ends it. */
+static int write_pieces(FILE *out, const char *data, size_t size)
+{
+    while (size > 0) {
+        size_t some = size < PIECE ? size : PIECE;
+        if (interrupt_caught() != 0)
+            return EINTR;
+        if (fwrite(data, 1, some, out) != some)
+            return errno != 0 ? errno : EIO;
+        data += some;
+        size -= some;
+    }
+    return 0;
+}
+
+static int write_file(const char *file, const void *data, size_t size)
 {
     outfile out;
+    int error = outfile_open(&out, file);
+    if (error != 0)
+        return error;
+    error = write_pieces(out.stream, data, size);
+    if (error == 0)
+        return outfile_commit(&out);
+    outfile_discard(&out);
+    return error;
+}
+
+int file_write(const char *verb, const char *file, const void *data, size_t size)
+{
+    interrupt signals;
     int error;
     if (file == NULL || strcmp(file, "-") == 0)
         return write_out(data, size);
-    error = outfile_open(&out, file);
-    if (error == 0 && fwrite(data, 1, size, out.stream) != size) {
-        error = errno != 0 ? errno : EIO;
-        outfile_discard(&out);
-    } else if (error == 0) {
-        error = outfile_commit(&out);
-    }
+    interrupt_begin(&signals);
+    error = write_file(file, data, size);
     if (error != 0)
         failed(verb, file, error);
-    return error == 0 ? CLI_OK : CLI_FAILURE;
+    return interrupt_end(&signals, error == 0 ? CLI_OK : CLI_FAILURE);
 }

@@ -8,7 +8,7 @@
 int file_read(const char *verb, const char *file, void **data, size_t *size);
 
 /* Writes it as it is; NULL or "-": to standard output, where text gets a newline at its end if a person
- * reads it.  An exit status, after an error line. */
+ * reads it.  An exit status, after an error line (of standard output main() has it). */
 int file_write(const char *verb, const char *file, const void *data, size_t size);
 
 /* Whether a name ends so. */

@@ -94,9 +94,9 @@ int main(int argc, char **argv)
 {
     int status = run(argc, argv);
 
-    if ((fflush(stdout) != 0 || ferror(stdout)) && status == CLI_OK) {
+    if (fflush(stdout) != 0 || ferror(stdout)) {
         cli_error(PROGRAM, "cannot write to standard output");
-        status = CLI_FAILURE;
+        status = status == CLI_OK ? CLI_FAILURE : status;
     }
     return status;
 }

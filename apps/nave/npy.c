@@ -22,12 +22,13 @@ static const struct type {
 
 enum { TYPES = sizeof types / sizeof *types };
 
-static char host_order(void)
+/* Of this machine; foreign: the other one. */
+static char order_of(int foreign)
 {
     const uint16_t one = 1;
     unsigned char first;
     memcpy(&first, &one, 1);
-    return first == 1 ? '<' : '>';
+    return (first == 1) == !foreign ? '<' : '>';
 }
 
 /* -------------------------------------------------------------------------------------- writing it */
@@ -55,7 +56,7 @@ size_t npy_item(const char *type)
     return found != NULL ? found->size : 0;
 }
 
-size_t npy_header(char out[NPY_ROOM], const char *type, int dims, const size_t *shape)
+size_t npy_header(char out[NPY_ROOM], const char *type, int foreign, int dims, const size_t *shape)
 {
     const struct type *found = find_name(type);
     char text[TEXT_ROOM], *at = out + VERSION + 2;
@@ -64,7 +65,7 @@ size_t npy_header(char out[NPY_ROOM], const char *type, int dims, const size_t *
     write_shape(text, sizeof text, dims, shape);
     size_t used = (size_t)snprintf(at, NPY_ROOM - VERSION - 2,
                                    "{'descr': '%c%s', 'fortran_order': False, 'shape': %s, }",
-                                   found->size == 1 ? '|' : host_order(), found->code, text);
+                                   found->size == 1 ? '|' : order_of(foreign), found->code, text);
     size_t whole = (VERSION + 2 + used + 1 + ALIGN - 1) / ALIGN * ALIGN;
     size_t length = whole - VERSION - 2;
     memset(at + used, ' ', length - used - 1);
@@ -80,6 +81,7 @@ size_t npy_header(char out[NPY_ROOM], const char *type, int dims, const size_t *
 
 struct text {
     const char *at, *end;
+    int foreign;
     char *why;
     size_t room;
 };
@@ -154,8 +156,10 @@ static int take_type(struct text *text, struct npy_array *out)
     for (size_t i = 0; i < TYPES; i++) {
         if (strcmp(types[i].code, code) != 0)
             continue;
-        if (types[i].size > 1 && *descr != host_order() && *descr != '=')
-            return refuse(text, "'%s' is not in this machine's byte order", descr);
+        if (types[i].size > 1 && *descr != order_of(text->foreign) &&
+            (*descr != '=' || text->foreign))
+            return refuse(text, "'%s' is not in %s byte order", descr,
+                          text->foreign ? "the job's" : "this machine's");
         out->type = types[i].name;
         out->item = types[i].size;
         return 0;
@@ -289,9 +293,10 @@ static int find_text(const unsigned char *data, size_t size, struct text *text)
     return 0;
 }
 
-int npy_read_header(const void *data, size_t size, struct npy_array *out, char *why, size_t room)
+int npy_read_header(const void *data, size_t size, int foreign, struct npy_array *out, char *why,
+                    size_t room)
 {
-    struct text text = {.why = why, .room = room};
+    struct text text = {.foreign = foreign, .why = why, .room = room};
     struct npy_array read = {.dims = 0};
     if (find_text(data, size, &text) < 0)
         return -1;

@@ -1,6 +1,7 @@
 #include "pull.h"
 #include "cli.h"
 #include "element.h"
+#include "interrupt.h"
 #include "npy.h"
 #include "png.h"
 
@@ -23,7 +24,7 @@ static int write_header(pull_file *file, const nave_client_array *array)
                -1;
     if (item > 0 && file->type != NULL)
         shape[0] = array->size / item;
-    file->header = npy_header(header, type, array->dims, shape);
+    file->header = npy_header(header, type, file->foreign, array->dims, shape);
     if (file->header == 0)
         return cli_error("nave pull", "an array of %d dimensions of type %s cannot be .npy",
                          array->dims, type),
@@ -39,6 +40,8 @@ int pull_piece(void *arg, const nave_client_array *array, const size_t *start, c
     pull_file *file = arg;
     const char *from = data;
     errno = 0;
+    if (interrupt_caught() != 0)
+        return cli_error("nave pull", "interrupted"), file->said = 1, NAVE_ECANCELED;
     if (file->npy && file->header == 0 && write_header(file, array) != 0)
         return file->said = 1, NAVE_EINVAL;
     while (size > 0) {
@@ -58,8 +61,8 @@ int pull_piece(void *arg, const nave_client_array *array, const size_t *start, c
 
 /* ---------------------------------------------------------------------------------------- pictures */
 
-int pull_picture(const nave_client_array *array, FILE *out, const char *name, double low,
-                 double high)
+int pull_picture(const nave_client_array *array, int foreign, FILE *out, const char *name,
+                 double low, double high)
 {
     size_t n = array->item > 0 ? array->size / array->item : 0;
     size_t height = array->dims == 2 ? array->shape[0] : 1;
@@ -72,7 +75,7 @@ int pull_picture(const nave_client_array *array, FILE *out, const char *name, do
                -1;
     }
     for (size_t i = 0; i < n; i++)
-        values[i] = element_real(array, i);
+        values[i] = element_real(array, foreign, i);
     status = png_write_field(out, values, height, n / height, low, high);
     free(values);
     if (status != 0)

@@ -87,7 +87,7 @@ static void print_array(const remote *r, const nave_client_array *array)
     for (size_t i = 0; i < n && (r->json || i < SHOWN); i++) {
         if (i > 0)
             fputs(r->json ? "," : " ", stdout);
-        element_print(array, i);
+        element_print(array, nave_client_is_foreign(r->client), i);
     }
     puts(r->json ? "]}" : n > SHOWN ? " ..." : "");
     fflush(stdout);

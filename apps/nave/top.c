@@ -3,6 +3,7 @@
  * Read in this order: top_model (what is known), top_read (from where), top_lines (as text), top_draw (on the
  * screen). */
 #include "cli.h"
+#include "interrupt.h"
 #include "options.h"
 #include "remote.h"
 #include "top_draw.h"
@@ -21,7 +22,7 @@
 #define VERB PROGRAM " top"
 #define DELAY 0.5
 
-/* A job is taken for gone when it does not answer twice; a signal may have been why it did not once. */
+/* A job is taken for gone when it cannot be reached twice. */
 enum { FAILURES = 2, BATCH_COLUMNS = 80 };
 
 /* Seconds after which a question is given up: a screen that waits for an answer hears no keys. */
@@ -41,31 +42,18 @@ typedef struct top {
 
 /* ------------------------------------------------------------------------------------- signals */
 
-enum { SIGNALS = 4 };
-
-static const int signals[SIGNALS] = {SIGINT, SIGTERM, SIGHUP, SIGALRM};
-static volatile sig_atomic_t caught;
-
-static void note_signal(int number)
+static void wake(int number)
 {
-    if (number != SIGALRM)
-        caught = number;
+    (void)number;
 }
 
-/* Before curses, which takes only those that nobody has taken.  Any of them makes the client give up. */
-static void catch_signals(struct sigaction before[SIGNALS])
+/* Makes the client give up, as the signals that end us do.  All of them before curses, which takes only those
+ * that nobody has taken. */
+static void catch_alarm(struct sigaction *before)
 {
-    struct sigaction action = {.sa_handler = note_signal};
-    caught = 0;
+    struct sigaction action = {.sa_handler = wake};
     sigemptyset(&action.sa_mask);
-    for (int i = 0; i < SIGNALS; i++)
-        sigaction(signals[i], &action, &before[i]);
-}
-
-static void release_signals(const struct sigaction before[SIGNALS])
-{
-    for (int i = 0; i < SIGNALS; i++)
-        sigaction(signals[i], &before[i], NULL);
+    sigaction(SIGALRM, &action, before);
 }
 
 /* ------------------------------------------------------------------------------------- polling */
@@ -77,11 +65,13 @@ static double seconds_now(void)
     return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
 }
 
-/* NAVE_OK as long as it makes sense to go on. */
+/* NAVE_OK as long as it makes sense to go on.  That it took too long (we were woken, or its door was open) is no
+ * reason not to. */
 static int poll_job(top *t)
 {
     int there, rc = top_read(t->r, &t->model, &there);
-    t->failures = rc == NAVE_OK || (there && rc == NAVE_ECONNECT) ? 0 : t->failures + 1;
+    int late = (rc == NAVE_ECANCELED && interrupt_caught() == 0) || (rc == NAVE_ECONNECT && there);
+    t->failures = rc == NAVE_OK || late ? 0 : t->failures + 1;
     return t->failures >= FAILURES ? rc : NAVE_OK;
 }
 
@@ -118,7 +108,7 @@ static void pause_for(double seconds)
 static int run_batch(top *t)
 {
     int rc = NAVE_OK;
-    for (uint64_t shown = 0; caught == 0 && rc == NAVE_OK;) {
+    for (uint64_t shown = 0; interrupt_caught() == 0 && rc == NAVE_OK;) {
         rc = poll_job(t);
         if (t->failures == 0) {
             if (shown > 0)
@@ -127,7 +117,7 @@ static int run_batch(top *t)
             if (++shown == t->count)
                 break;
         }
-        if (rc == NAVE_OK && caught == 0)
+        if (rc == NAVE_OK && interrupt_caught() == 0)
             pause_for(t->delay);
     }
     return end(t, rc);
@@ -183,7 +173,7 @@ static int obey(top *t, enum top_key key)
 static int watch_keys(top *t)
 {
     double until = seconds_now() + t->delay, left = t->delay;
-    while (left > 0 && caught == 0) {
+    while (left > 0 && interrupt_caught() == 0) {
         enum top_key key = top_screen_key(left, &t->first);
         if (obey(t, key))
             return 1;
@@ -191,7 +181,7 @@ static int watch_keys(top *t)
             return 0;
         left = until - seconds_now();
     }
-    return caught != 0;
+    return interrupt_caught() != 0;
 }
 
 static int run_screen(top *t)
@@ -211,7 +201,7 @@ static int run_screen(top *t)
         draw(t);
     } while (!watch_keys(t));
     top_screen_close();
-    return end(t, caught == 0 ? rc : NAVE_OK);
+    return end(t, interrupt_caught() == 0 ? rc : NAVE_OK);
 }
 
 /* ------------------------------------------------------------------------------------- options */
@@ -249,14 +239,16 @@ static int read_options(top *t, int argc, char **argv)
 int top_run(remote *r, int argc, char **argv)
 {
     top t = {.r = r, .delay = DELAY};
-    struct sigaction before[SIGNALS];
+    struct sigaction alarm_before;
+    interrupt signals;
     int status;
     if (read_options(&t, argc, argv) != 0)
         return CLI_USAGE;
-    catch_signals(before);
+    interrupt_begin(&signals);
+    catch_alarm(&alarm_before);
     status = t.batch ? run_batch(&t) : run_screen(&t);
-    release_signals(before);
+    sigaction(SIGALRM, &alarm_before, NULL);
     top_model_release(&t.model);
     top_page_release(&t.page);
-    return caught != 0 ? 128 + caught : status;
+    return interrupt_end(&signals, status);
 }

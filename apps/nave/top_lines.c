@@ -135,7 +135,9 @@ static void add_head(top_page *page, const top_model *model, int columns)
         100 * top_done(&now->tasks));
     add_counts(page, &now->tasks);
     add_rate(page, model);
-    if (model->away)
+    if (model->silent)
+        add(page, TOP_ALERT, "no answer from the job's host for %.0f s", model->absent);
+    else if (model->away)
         add(page, TOP_ALERT, "no answer for %.0f s: the program is busy outside of Nave's calls",
             model->absent);
     else

@@ -47,6 +47,8 @@ typedef struct top_poll {
 typedef struct top_model {
     char job[TOP_NAME], host[TOP_NAME];
     int away;      /* the last question had no answer */
+    int silent;    /* nor had the job's door one */
+    double heard;  /* when it had, by a clock of the reader's */
     double absent; /* seconds since the program was last seen to answer some */
     double rate;   /* tasks a second, smoothed */
     top_poll now;

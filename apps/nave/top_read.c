@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 /* A program that has not taken up our last question for so long is not asked another one: each would be waited
  * for, and the keys are to work meanwhile. */
@@ -114,12 +115,32 @@ static void read_calls(top_poll *poll, const cJSON *answer)
     }
 }
 
+static double seconds_now(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
+}
+
+/* Nobody has answered, be it that the time was over or that somebody woke us. */
+static int is_silence(int rc)
+{
+    return rc == NAVE_ECONNECT || rc == NAVE_ECANCELED;
+}
+
 static int read_hello(remote *r, top_model *model)
 {
+    double now = seconds_now();
     cJSON *answer;
     int rc = ask(r, "{\"do\":\"hello\"}", &answer);
+    if (model->heard == 0)
+        model->heard = now;
+    model->silent = is_silence(rc);
+    if (model->silent)
+        model->absent = seconds_now() - model->heard;
     if (rc != NAVE_OK)
         return rc;
+    model->heard = now;
     top_text(model->job, sizeof model->job, remote_text(answer, "job"));
     top_text(model->host, sizeof model->host, remote_text(answer, "host"));
     model->absent = remote_number(answer, "absent");
@@ -147,7 +168,7 @@ int top_read(remote *r, top_model *model, int *there)
             parts[i].read(&poll, answer);
         cJSON_Delete(answer);
     }
-    model->away = rc == NAVE_ECONNECT;
+    model->away = is_silence(rc);
     if (rc == NAVE_OK)
         top_model_take(model, &poll);
     top_poll_release(&poll);
