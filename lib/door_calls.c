@@ -2,6 +2,7 @@
  * SPDX-License-Identifier: BSD-3-Clause */
 #include "door_parts.h"
 #include "signature.h"
+#include "view.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -103,7 +104,7 @@ static int make_view(struct nv_door *door, const struct order_form *form, nave_v
     nave_policy policy = form->policy;
     int rc;
     if (form->each) {
-        rc = nave_direct(ctx, form->engines, form->engine_count, view);
+        rc = nv_view_direct(ctx, form->engines, form->engine_count, &policy, view);
     } else {
         policy.engines = form->engines;
         policy.engine_count = form->engine_count;

@@ -259,7 +259,9 @@ int nv_serve_calls(struct nv_door *door, struct nv_letter *letter, struct nv_ans
 /* What is wanted of a list of tasks. */
 struct wanted {
     bool states[STATES];
-    uint64_t call, from, limit; /* call 0: all */
+    uint64_t call; /* 0: all */
+    uint64_t limit;
+    uint64_t from_call, from; /* the first task; from_call 0: of the latest call */
 };
 
 static int read_states(const struct nv_request *request, struct wanted *wanted, struct nv_why why)
@@ -290,8 +292,10 @@ static int read_wanted(const struct nv_request *request, struct wanted *wanted, 
     rc = read_states(request, wanted, why);
     if (rc == NAVE_OK)
         rc = nv_request_natural(request, "call", UINT64_MAX, &wanted->call, why);
-    if (rc == NAVE_OK)
+    if (rc == NAVE_OK && wanted->call != 0)
         rc = nv_request_natural(request, "from", UINT64_MAX, &wanted->from, why);
+    else if (rc == NAVE_OK)
+        rc = nv_request_place(request, "from", &wanted->from_call, &wanted->from, why);
     if (rc == NAVE_OK)
         rc = nv_request_natural(request, "limit", TASKS_MOST, &wanted->limit, why);
     return rc;
@@ -307,11 +311,19 @@ static void record_of(const nave_future *future, uint64_t index, nave_record *re
         record->host = nv_hub_host(future->hub, record->engine);
 }
 
+enum { TASK_NAME = 48 };
+
+static const char *name_task(char name[TASK_NAME], const nave_future *future, uint64_t index)
+{
+    snprintf(name, TASK_NAME, "%llu.%llu", (unsigned long long)future->number,
+             (unsigned long long)index);
+    return name;
+}
+
 static void show_record(const nave_future *future, const nave_record *record, cJSON *object)
 {
-    char name[48];
-    snprintf(name, sizeof name, "%llu.%zu", (unsigned long long)future->number, record->index);
-    cJSON_AddStringToObject(object, "task", name);
+    char name[TASK_NAME];
+    cJSON_AddStringToObject(object, "task", name_task(name, future, record->index));
     cJSON_AddStringToObject(object, "kernel", future->hub->ctx->kernels.names[future->kernel]);
     cJSON_AddStringToObject(object, "state", states[record->state]);
     cJSON_AddNumberToObject(object, "submitted", record->submitted);
@@ -348,27 +360,47 @@ static uint64_t show_tasks(const nave_future *future, struct wanted *wanted, uin
     return index;
 }
 
+/* Of one call; `next` is the index of a task then. */
+static int show_one(struct nv_door *door, struct wanted *wanted, cJSON *list, cJSON *answer)
+{
+    nave_future *future = nv_door_call(door, wanted->call);
+    uint64_t end;
+    if (future == NULL)
+        return NAVE_EINVAL;
+    end = show_tasks(future, wanted, wanted->from, list);
+    if (end < future->count)
+        add_number(answer, "next", end);
+    return NAVE_OK;
+}
+
+/* Of all calls, the latest first; `next` is the name of a task.  Calls that are new by then go before it, and its
+ * own may be gone. */
+static void show_all(struct nv_door *door, struct wanted *wanted, cJSON *list, cJSON *answer)
+{
+    char name[TASK_NAME];
+    for (nave_future *future = door->hub->futures; future != NULL; future = future->next) {
+        uint64_t end, from = future->number == wanted->from_call ? wanted->from : 0;
+        if (!nv_future_counts(future) ||
+            (wanted->from_call > 0 && future->number > wanted->from_call))
+            continue;
+        end = show_tasks(future, wanted, from, list);
+        if (end < future->count) {
+            cJSON_AddStringToObject(answer, "next", name_task(name, future, end));
+            return;
+        }
+    }
+}
+
 int nv_serve_tasks(struct nv_door *door, struct nv_letter *letter, struct nv_answer *answer)
 {
     struct wanted wanted;
     cJSON *list = cJSON_AddArrayToObject(answer->object, "tasks");
     int rc = read_wanted(&letter->request, &wanted, door->why);
-    nave_future *future;
-    uint64_t end;
     if (rc != NAVE_OK)
         return rc;
-    if (wanted.call != 0) {
-        future = nv_door_call(door, wanted.call);
-        if (future == NULL)
-            return NAVE_EINVAL;
-        end = show_tasks(future, &wanted, wanted.from, list);
-        if (end < future->count)
-            add_number(answer->object, "next", end);
-        return NAVE_OK;
-    }
-    for (future = door->hub->futures; future != NULL && wanted.limit > 0; future = future->next)
-        if (nv_future_counts(future))
-            show_tasks(future, &wanted, 0, list);
+    if (wanted.call != 0)
+        return show_one(door, &wanted, list, answer->object);
+    show_all(door, &wanted, list, answer->object);
     return NAVE_OK;
 }
 

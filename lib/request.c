@@ -192,18 +192,26 @@ static bool read_digits(const char **at, uint64_t *value)
     return errno == 0;
 }
 
-int nv_request_task(const struct nv_request *request, uint64_t *call, uint64_t *index,
-                    struct nv_why why)
+int nv_request_place(const struct nv_request *request, const char *name, uint64_t *call,
+                     uint64_t *index, struct nv_why why)
 {
     const char *text = NULL;
     uint64_t c, i = 0;
-    int rc = nv_request_text(request, "task", &text, why);
-    if (rc != NAVE_OK)
+    int rc = nv_request_text(request, name, &text, why);
+    if (rc != NAVE_OK || text == NULL)
         return rc;
-    if (text == NULL || !read_digits(&text, &c) ||
-        (*text == '.' && (text++, !read_digits(&text, &i))) || *text != '\0')
-        return nv_why(why, NAVE_EINVAL, "\"task\" has to be CALL or CALL.INDEX, such as 3.17");
+    if (!read_digits(&text, &c) || (*text == '.' && (text++, !read_digits(&text, &i))) ||
+        *text != '\0')
+        return wrong(name, "CALL or CALL.INDEX, such as 3.17", why);
     *call = c;
     *index = i;
     return NAVE_OK;
+}
+
+int nv_request_task(const struct nv_request *request, uint64_t *call, uint64_t *index,
+                    struct nv_why why)
+{
+    if (member(request, "task") == NULL)
+        return wrong("task", "CALL or CALL.INDEX, such as 3.17", why);
+    return nv_request_place(request, "task", call, index, why);
 }

@@ -79,7 +79,10 @@ int nv_request_name(const struct nv_request *request, const char *name, const ch
 /* A list of numbers (from malloc) and how many. */
 int nv_request_ranks(const struct nv_request *request, const char *name, int **ranks, size_t *count,
                      struct nv_why why);
-/* "task": "CALL.INDEX", which has to be there. */
+/* "CALL.INDEX", or "CALL" for its first task. */
+int nv_request_place(const struct nv_request *request, const char *name, uint64_t *call,
+                     uint64_t *index, struct nv_why why);
+/* The same of "task", which has to be there. */
 int nv_request_task(const struct nv_request *request, uint64_t *call, uint64_t *index,
                     struct nv_why why);
 

@@ -124,6 +124,12 @@ static int view_new(nave *ctx, const int *engines, size_t n, bool direct, const 
     return NAVE_OK;
 }
 
+int nv_view_direct(nave *ctx, const int *engines, size_t n, const nave_policy *policy,
+                   nave_view **view)
+{
+    return view_new(ctx, engines, n, true, policy, view);
+}
+
 int nave_direct(nave *ctx, const int *engines, size_t n, nave_view **view)
 {
     return view_new(ctx, engines, n, true, NULL, view);

@@ -24,6 +24,11 @@ struct nave_view {
     struct nv_set **grouped; /* likewise, see nv_view_grouped(); NULL: none yet */
 };
 
+/* A direct view as nave_direct(), whose tasks have the policy's priority, retries, guard and limits (and not
+ * its engines). */
+int nv_view_direct(nave *ctx, const int *engines, size_t n, const nave_policy *policy,
+                   nave_view **view);
+
 /* The id of a kernel that the view can run, and the engines for it (owned by the view). */
 int nv_view_kernel(nave_view *view, const char *name, uint32_t *kernel,
                    const struct nv_set **engines);

@@ -103,6 +103,16 @@ same 'exit status of the second client' '0' "$?$(head -n 3 err.2)"
 cat results.1 results.2 | cmp - lines || wrong "the results of 10,000 tasks: $(cat results.1 results.2 | wc -l)"
 head -n 3 lines | "$nave" -c "$job" submit -w --each-line echo >out 2>err || wrong "lines of standard input: $(cat err)"
 same 'results of lines' "$(head -n 3 lines)" "$(cat out)"
+good tasks --succeeded $2
+same 'tasks of a call, over pages' 5000 "$(grep -c "^ *$2\\.[0-9]*  echo  *succeeded " out)"
+good tasks -n 2500 $1
+same 'tasks, over pages, no more than wanted' 2500 "$(wc -l <out | tr -d ' ')"
+good tasks
+same 'tasks of all calls, over pages' "$(wc -l <out | tr -d ' ')" "$(awk '{ print $1 }' out | sort -u | wc -l | tr -d ' ')"
+[ "$(wc -l <out)" -ge 10000 ] || wrong "of more than 10,000 tasks nave tasks shows $(wc -l <out)"
+good tasks -n 5500
+same 'where one call follows another, behind three tasks of a later one' "$2.4999 $1.0" "$(sed -n '5003p;5004p' out | awk '{ print $1 }' | xargs)"
+good wait $1.4999 $2.0
 good forget $calls
 refused 1 "no call $1" result $1
 
@@ -241,11 +251,18 @@ refused 1 "'three' is not a number" submit square three
 refused 1 '2 words' submit square 1 2
 printf abc >three
 refused 1 "'square' takes 8 bytes, not 3" submit square @three
+{ seq 2; yes 1 | head -n 257 | xargs; } >long
+refused 1 'line 3: 257 words, 256 at most' submit --each-line square @long
+printf '1\n2\nthree\n' >long
+refused 1 "line 3: .*'three' is not a number" submit --each-line square @long
+refused 1 'missing: No such file' submit --each-line square missing
 call square -3
 failed=$call
 refused 1 '1 of 1 tasks' wait $call
 refused 1 '.3 is below zero' result $call
 refused 1 '.3 is below zero' result $call.0
+refused 1 '.3 is below zero' wait $call.0
+refused 1 'no such task' wait $call.1
 good tasks --failed
 says "^ *$call\\.0  square  *failed .*: -3 is below zero " out
 same 'failed tasks' 1 "$(wc -l <out | tr -d ' ')"
@@ -311,12 +328,19 @@ good cc deeds.c
 yes | head -n 9 >nine
 refused 1 'signal 6' submit -g -w crash
 refused 1 'longer than 0.5 s' submit -g -t 0.5 -w loop
+call --each -p 3 -r 1 -g crash
+refused 1 '3 of 3 tasks' wait $call
+json tasks $call
+same 'attempts of each' '2 2 2' "$(tr , '\n' <json | sed -n 's/.*"attempts":\([0-9]*\).*/\1/p' | xargs)"
+same 'engines of each that failed' '0 1 2' "$(tr , '\n' <json | sed -n 's/.*"engine":\([0-9]*\).*/\1/p' | sort | xargs)"
+json calls
+same 'the priority of each' 3 "$(value json priority)"
 gives on submit -w echo on
 good engines
 same 'engines after a crash' 3 "$(awk 'NR > 1 && $4 == "idle"' out | wc -l | tr -d ' ')"
 good tasks --failed
-for deed in crash loop; do
-    same "failed tasks of $deed" 1 "$(grep -c "  $deed  *failed " out)"
+for deed in crash:4 loop:1; do
+    same "failed tasks of $deed" ${deed#*:} "$(grep -c "  ${deed%:*}  *failed " out)"
 done
 
 # --- results that are larger than they were said to be

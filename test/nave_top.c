@@ -219,6 +219,9 @@ static void the_page_says_what_is_known(void **state)
     model.absent = 30;
     top_page_make(&page, &model, 80);
     assert_true(has(&page, "no answer for 30 s"));
+    model.silent = 1;
+    top_page_make(&page, &model, 80);
+    assert_true(has(&page, "no answer from the job's host for 30 s"));
     top_page_release(&page);
     top_model_release(&model);
 }

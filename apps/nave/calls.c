@@ -4,6 +4,7 @@
 #include "options.h"
 #include "remote.h"
 
+#include <errno.h>
 #include <getopt.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -215,12 +216,13 @@ static int batch_add(remote *r, const order *o, const char *kernel, batch *b, co
 
 enum { WORDS = 256 };
 
-/* The line's words, in place; of a kernel without a signature the line is one. */
+/* The line's words, in place, WORDS of them at most.  How many there are. */
 static size_t split(char *line, char **words)
 {
     size_t n = 0;
-    for (char *word = strtok(line, " \t"); word != NULL && n < WORDS; word = strtok(NULL, " \t"))
-        words[n++] = word;
+    for (char *word = strtok(line, " \t"); word != NULL; word = strtok(NULL, " \t"), n++)
+        if (n < WORDS)
+            words[n] = word;
     return n;
 }
 
@@ -238,42 +240,56 @@ static int known_signature(remote *r, const char *kernel)
     return has;
 }
 
+/* Where the lines come from. */
+typedef struct lines {
+    FILE *input;
+    char *line;
+    size_t room, number;
+    int split; /* the kernel has a signature: a line has words */
+} lines;
+
+/* The task of a line; of a kernel without a signature the line is one word.  An exit status. */
+static int submit_line(remote *r, const order *o, const char *kernel, lines *l, batch *b)
+{
+    char *words[WORDS] = {l->line};
+    size_t in_size, out_size, n = l->split ? split(l->line, words) : 1;
+    void *in;
+    int status;
+    if (n > WORDS)
+        return cli_error("nave submit", "line %zu: %zu words, %d at most", l->number, n,
+                         (int)WORDS),
+               CLI_FAILURE;
+    if (nave_client_encode(r->client, kernel, words, n, &in, &in_size, &out_size) != NAVE_OK)
+        return cli_error("nave submit", "line %zu: %s", l->number, nave_client_error(r->client)),
+               CLI_FAILURE;
+    status = batch_add(r, o, kernel, b, in, in_size, out_size);
+    free(in);
+    return status;
+}
+
 /* A task for each line of standard input, or of a file. */
 static int submit_lines(remote *r, const order *o, const char *kernel, const char *file)
 {
-    FILE *input = file != NULL ? fopen(file, "r") : stdin;
-    char *line = NULL;
-    size_t room = 0;
+    lines l = {.input = file != NULL ? fopen(file, "r") : stdin};
     batch b = {0};
-    int status = CLI_OK, has_signature = known_signature(r, kernel);
-    if (input == NULL || has_signature < 0) {
-        if (input != NULL && input != stdin)
-            fclose(input);
-        return has_signature < 0
-                   ? remote_failed(r, "submit")
-                   : (cli_error("nave submit", "%s: cannot be read", file), CLI_FAILURE);
-    }
-    for (ssize_t length; status == CLI_OK && (length = getline(&line, &room, input)) >= 0;) {
-        char *words[WORDS] = {line};
-        size_t n = 1, in_size, out_size;
-        void *in;
-        if (length > 0 && line[length - 1] == '\n')
-            line[length - 1] = '\0';
-        if (has_signature)
-            n = split(line, words);
-        if (nave_client_encode(r->client, kernel, words, n, &in, &in_size, &out_size) != NAVE_OK) {
-            status = remote_failed(r, "submit");
-            break;
-        }
-        status = batch_add(r, o, kernel, &b, in, in_size, out_size);
-        free(in);
+    int status = CLI_OK;
+    if (l.input == NULL)
+        return cli_file_error("nave submit", file, errno), CLI_FAILURE;
+    l.split = known_signature(r, kernel);
+    if (l.split < 0)
+        status = remote_failed(r, "submit");
+    for (ssize_t length; status == CLI_OK && (length = getline(&l.line, &l.room, l.input)) >= 0;) {
+        l.number++;
+        if (length > 0 && l.line[length - 1] == '\n')
+            l.line[length - 1] = '\0';
+        status = submit_line(r, o, kernel, &l, &b);
     }
     if (status == CLI_OK)
         status = batch_send(r, o, kernel, &b);
     free(b.bytes);
-    free(line);
-    if (input != stdin)
-        fclose(input);
+    free(l.line);
+    if (l.input != stdin)
+        fclose(l.input);
     return status;
 }
 
@@ -325,7 +341,9 @@ int calls_wait(remote *r, int argc, char **argv)
         uint64_t call, index;
         if (options_task("wait", argv[i], &call, &index) != 0)
             return CLI_USAGE;
-        if (nave_client_wait(r->client, call, seconds) != NAVE_OK)
+        if ((index == UINT64_MAX ? nave_client_wait(r->client, call, seconds)
+                                 : nave_client_result(r->client, call, (size_t)index, seconds, NULL,
+                                                      NULL)) != NAVE_OK)
             status = remote_failed(r, "wait");
     }
     return status;

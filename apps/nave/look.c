@@ -258,13 +258,13 @@ int look_calls(remote *r, int argc, char **argv)
 
 /* ------------------------------------------------------------------------------------------- tasks */
 
-enum { STATES = 5, WAITING = 256 };
+enum { STATES = 5, WAITING = 256, PAGE = 1000 /* tasks in one answer */ };
 
 static const char *const states[STATES] = {"waiting", "running", "succeeded", "failed",
                                            "cancelled"};
 
-/* The request that the options and words ask for; NULL: they are wrong. */
-static cJSON *tasks_request(int argc, char **argv)
+/* The request that the options and words ask for, and how many tasks at most; NULL: they are wrong. */
+static cJSON *tasks_request(int argc, char **argv, uint64_t *most)
 {
     static const struct option known[] = {{"waiting", no_argument, NULL, WAITING},
                                           {"running", no_argument, NULL, WAITING + 1},
@@ -274,11 +274,12 @@ static cJSON *tasks_request(int argc, char **argv)
                                           {"limit", required_argument, NULL, 'n'},
                                           {NULL, 0, NULL, 0}};
     cJSON *request = remote_request("tasks"), *wanted = NULL;
-    uint64_t n = 0, call, index;
+    uint64_t call, index;
     int good = 1;
+    *most = UINT64_MAX;
     for (int name; good && (name = getopt_long(argc, argv, ":n:", known, NULL)) != -1;) {
         if (name == 'n')
-            good = cli_number("nave tasks", "-n", optarg, 1, 10000, &n) == 0;
+            good = cli_number("nave tasks", "-n", optarg, 1, UINT64_MAX, most) == 0;
         else if (name < WAITING || name >= WAITING + STATES)
             good = options_wrong("tasks", name, argv) == CLI_OK;
         else {
@@ -286,8 +287,6 @@ static cJSON *tasks_request(int argc, char **argv)
             cJSON_AddItemToArray(wanted, cJSON_CreateString(states[name - WAITING]));
         }
     }
-    if (good && n > 0)
-        cJSON_AddNumberToObject(request, "limit", (double)n);
     if (good && optind < argc) {
         good = options_task("tasks", argv[optind], &call, &index) == 0;
         cJSON_AddNumberToObject(request, "call", good ? (double)call : 0);
@@ -312,21 +311,48 @@ static void print_task(const cJSON *t)
     putchar('\n');
 }
 
-int look_tasks(remote *r, int argc, char **argv)
+/* A page of at most so many; sets the request to the next one.  How many there were; -1: no answer. */
+static int tasks_page(remote *r, cJSON *request, uint64_t most, int *more)
 {
-    cJSON *request = tasks_request(argc, argv), *answer;
-    const cJSON *t;
-    int status = CLI_USAGE;
-    if (request == NULL)
-        return status;
-    answer = ask(r, "tasks", request, &status);
+    const cJSON *t, *next;
+    cJSON *answer;
+    int n;
+    cJSON_DeleteItemFromObjectCaseSensitive(request, "limit");
+    cJSON_AddNumberToObject(request, "limit", most < PAGE ? (double)most : PAGE);
+    answer = remote_ask(r, cJSON_Duplicate(request, 1), 0);
     if (answer == NULL)
-        return status;
-    cJSON_ArrayForEach (t, remote_list(answer, "tasks")) {
-        print_task(t);
+        return -1;
+    n = cJSON_GetArraySize(remote_list(answer, "tasks"));
+    next = cJSON_GetObjectItemCaseSensitive(answer, "next");
+    *more = next != NULL;
+    cJSON_DeleteItemFromObjectCaseSensitive(request, "from");
+    if (next != NULL)
+        cJSON_AddItemToObject(request, "from", cJSON_Duplicate(next, 1));
+    if (!remote_json(r, answer)) {
+        cJSON_ArrayForEach (t, remote_list(answer, "tasks")) {
+            print_task(t);
+        }
     }
     cJSON_Delete(answer);
-    return CLI_OK;
+    return n;
+}
+
+int look_tasks(remote *r, int argc, char **argv)
+{
+    uint64_t most;
+    cJSON *request = tasks_request(argc, argv, &most);
+    int more = 1, status = CLI_OK;
+    if (request == NULL)
+        return CLI_USAGE;
+    while (more && most > 0 && status == CLI_OK) {
+        int n = tasks_page(r, request, most, &more);
+        if (n < 0)
+            status = remote_failed(r, "tasks");
+        else
+            most -= (uint64_t)n < most ? (uint64_t)n : most;
+    }
+    cJSON_Delete(request);
+    return status;
 }
 
 int look_explain(remote *r, int argc, char **argv)

@@ -23,7 +23,7 @@ const remote_verb remote_verbs[] = {
      "KERNEL "
      "[WORD...|@FILE|-]",
      "a task, or one for each line; -w: wait, and print results"},
-    {"wait", calls_wait, "[-t SECONDS] CALL...", "until calls are finished"},
+    {"wait", calls_wait, "[-t SECONDS] CALL[.INDEX]...", "until calls, or tasks, are finished"},
     {"result", calls_result, "[-t SECONDS] [-o FILE] CALL[.INDEX]",
      "of a task, or of all of a call"},
     {"cancel", calls_cancel, "CALL...", "what has not begun"},
