@@ -554,6 +554,33 @@ one_client()
 }
 until_there one_client || wrong "clients that are gone are counted: $(grep '^state' out)"
 
+# --- a farm that is not there in time, one that is not waited for, and one that loses an engine
+
+cat >late <<'END'
+#!/bin/sh
+echo $$ >late.pid
+exec sleep 600
+END
+chmod +x late
+job=''
+NAVE_MPIRUN="$TMPDIR/late" refused 1 'was not there after 0.2 s, and is ended; see ' start -n 1 --job late --wait 0.2
+gone "$(cat late.pid)" || { wrong 'who was to start a farm goes on'; kill "$(cat late.pid)"; }
+gives "$folder/lossy.json" start -n 3 --job lossy --wait 0
+until_there test -s "$folder/lossy.json" || wrong 'no connection file of a farm that was not waited for'
+job=lossy
+json engines
+kill -9 "$(tr '{' '\n' <json | grep '"rank":2,' | sed 's/.*"pid":\([0-9]*\).*/\1/')"
+lost() # the engine of rank 2
+{
+    ask engines
+    grep -q '^ *2 .* lost ' out
+}
+until_there lost || { wrong 'engine 2 is not lost:'; cat out err; }
+gives "$(printf 'all\nall')" submit -w --each echo all
+good stop
+leaves "$folder/lossy.json"
+job=$farm
+
 # --- a client that is killed while it fetches
 
 dd if=/dev/zero of=large bs=1000000 count=200 2>/dev/null

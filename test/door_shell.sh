@@ -80,6 +80,35 @@ job=$folder/farm.readonly.json
 refused 1 'is not for a readonly connection' shell -c stop
 job=$folder/farm.json
 
+# --- completion for bash
+
+# offers WORDS WORD...: what the last word of the line may become.
+offers()
+{
+    offered=$1
+    shift
+    same "what may become of: nave $*" "$offered" "$(bash --norc -c '
+        . "$NAVE_SRC/doc/nave.bash"
+        COMP_WORDS=("$@") COMP_CWORD=$(($# - 1))
+        _nave 2>/dev/null
+        echo "${COMPREPLY[@]}"' bash "$nave" "$@")"
+}
+
+if command -v bash >/dev/null; then
+    good push thing err
+    offers 'start status stop' st
+    offers '--gather' pull --g
+    offers '--scatter' -c "$job" push --sc
+    offers 'sge slurm' start --system s
+    offers echo -c "$job" submit ''
+    offers echo -c "$job" submit -w -p 1 e
+    offers thing -c "$job" drop ''
+    offers '' -c "$job" set ''
+    offers farm --connection = fa
+    offers '' -c missing.json submit ''
+    good drop thing
+fi
+
 # --- top as text
 
 good top -b -n 2 -d 0.1

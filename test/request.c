@@ -123,6 +123,14 @@ static int task_of(const char *json, uint64_t *call, uint64_t *index)
     return rc;
 }
 
+static int place_of(const char *json, uint64_t *call, uint64_t *index)
+{
+    struct nv_request r = read_good(json);
+    int rc = nv_request_place(&r, "from", call, index, why);
+    nv_request_release(&r);
+    return rc;
+}
+
 static void tasks_are_calls_and_indices(void **state)
 {
     uint64_t call = 0, index = 0;
@@ -131,6 +139,12 @@ static void tasks_are_calls_and_indices(void **state)
     assert_true(call == 3 && index == 17);
     assert_int_equal(task_of("{\"do\":\"result\",\"task\":\"4\"}", &call, &index), NAVE_OK);
     assert_true(call == 4 && index == 0);
+    assert_int_equal(place_of("{\"do\":\"tasks\"}", &call, &index), NAVE_OK);
+    assert_true(call == 4 && index == 0);
+    assert_int_equal(place_of("{\"do\":\"tasks\",\"from\":\"5.6\"}", &call, &index), NAVE_OK);
+    assert_true(call == 5 && index == 6);
+    assert_int_equal(place_of("{\"do\":\"tasks\",\"from\":5}", &call, &index), NAVE_EINVAL);
+    assert_int_equal(task_of("{\"do\":\"result\"}", &call, &index), NAVE_EINVAL);
     assert_int_equal(task_of("{\"do\":\"result\",\"task\":\"4.\"}", &call, &index), NAVE_EINVAL);
     assert_int_equal(task_of("{\"do\":\"result\",\"task\":\"-4\"}", &call, &index), NAVE_EINVAL);
     assert_int_equal(task_of("{\"do\":\"result\",\"task\":\"4.1x\"}", &call, &index), NAVE_EINVAL);

@@ -77,7 +77,8 @@ static void help(void)
         "      --no-plugins       no kernels from outside (nave cc)\n"
         "      --system NAME      sge, slurm or pbs: as a job of that (see nave batch)\n"
         "  -t, --time TIME        with --system: how long it may run, as [[D-]HH:]MM:SS (1:00:00)\n"
-        "      --wait SECONDS     how long to wait for the farm (60; with --system: not at all)\n"
+        "      --wait SECONDS     how long to wait for the farm (60; with --system: 0, not at "
+        "all)\n"
         "  -h, --help             this text\n"
         "  -V, --version          the version");
 }
@@ -247,11 +248,12 @@ static int wait_for_file(const options *o, double seconds, ino_t old, pid_t *pid
     return 0;
 }
 
-/* In a session of its own, so that it outlives the terminal. */
+/* In a session of its own, so that it outlives the terminal; Open MPI is asked to let it outlive an engine. */
 static void live_on(const options *o, char *farm, int log)
 {
     int null = open("/dev/null", O_RDONLY);
     setsid();
+    setenv("OMPI_MCA_orte_enable_recovery", "1", 0);
     dup2(null, STDIN_FILENO);
     dup2(log, STDOUT_FILENO);
     dup2(log, STDERR_FILENO);
@@ -265,6 +267,31 @@ static int is_running(const char *file)
     int rc = access(file, F_OK) == 0 ? nave_connect(file, NULL, &client) : NAVE_ECONNECT;
     nave_disconnect(&client);
     return rc == NAVE_OK;
+}
+
+/* The launcher takes its ranks along; it is not waited for without end. */
+static void end_launcher(pid_t pid)
+{
+    kill(pid, SIGTERM);
+    for (int left = 250; left > 0 && waitpid(pid, NULL, WNOHANG) == 0; left--)
+        nanosleep(&(struct timespec){.tv_nsec = 20 * 1000 * 1000}, NULL);
+}
+
+/* Waits for the farm that was started.  An exit status. */
+static int await_farm(const options *o, double wait, const char *log, ino_t old, pid_t pid)
+{
+    if (wait == 0)
+        return puts(o->file) >= 0 ? CLI_OK : CLI_FAILURE;
+    if (wait_for_file(o, wait, old, &pid))
+        return CLI_OK;
+    if (pid > 0) {
+        end_launcher(pid);
+        return cli_error(VERB, "the farm was not there after %g s, and is ended; see %s", wait,
+                         log),
+               CLI_FAILURE;
+    }
+    say_log(log);
+    return cli_error(VERB, "the farm has ended at once; see %s", log), CLI_FAILURE;
 }
 
 static int start_here(const options *o, char *farm)
@@ -289,12 +316,7 @@ static int start_here(const options *o, char *farm)
     close(fd);
     if (pid < 0)
         return cli_error(VERB, "fork: %s", strerror(errno)), CLI_FAILURE;
-    if (wait_for_file(o, wait, old, &pid))
-        return CLI_OK;
-    if (pid > 0)
-        return cli_error(VERB, "the farm is not there after %g s; see %s", wait, log), CLI_FAILURE;
-    say_log(log);
-    return cli_error(VERB, "the farm has ended at once; see %s", log), CLI_FAILURE;
+    return await_farm(o, wait, log, old, pid);
 }
 
 /* A job script of `nave batch`, submitted. */
