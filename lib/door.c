@@ -369,6 +369,7 @@ static cJSON *hello_of(const nave *ctx, const struct nv_door_spec *spec,
     cJSON_AddNumberToObject(hello, "pid", (double)connection->pid);
     cJSON_AddNumberToObject(hello, "ranks", ctx->size);
     cJSON_AddNumberToObject(hello, "started", connection->started);
+    cJSON_AddStringToObject(hello, "byte_order", nv_byte_order());
     cJSON_AddBoolToObject(hello, "plugins", spec->plugins);
     return hello;
 }
