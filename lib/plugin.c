@@ -67,16 +67,21 @@ int nv_plugin_load(const void *bytes, size_t size, const nave_kernel **kernels, 
     } link;
     const nave_kernel *table;
     size_t count = 0;
+    int rc = NAVE_OK;
     void *handle = load_bytes(bytes, size, why);
     if (handle == NULL)
         return NAVE_ECOMPILE;
     link.symbol = dlsym(handle, "nave_plugin_link");
     table = dlsym(handle, "nave_plugin");
     if (link.symbol == NULL || table == NULL)
-        return nv_why(why, NAVE_ECOMPILE,
-                      "it names no kernels: NAVE_PLUGIN(NAVE_KERNEL(function)) is missing");
-    if (link.call(&calls) != NAVE_PLUGIN_CALLS)
-        return nv_why(why, NAVE_ECOMPILE, "it was made for another version of Nave");
+        rc = nv_why(why, NAVE_ECOMPILE,
+                    "it names no kernels: NAVE_PLUGIN(NAVE_KERNEL(function)) is missing");
+    else if (link.call(&calls) != NAVE_PLUGIN_CALLS)
+        rc = nv_why(why, NAVE_ECOMPILE, "it was made for another version of Nave");
+    if (rc != NAVE_OK) {
+        dlclose(handle);
+        return rc;
+    }
     while (table[count].name != NULL)
         count++;
     *kernels = table;
