@@ -43,7 +43,8 @@
  * Memory.  Sizes are bytes in size_t; 0 and more than 4 GiB are plain cases.  Inputs and outputs
  *     are raw bytes, copied between processes of one architecture.
  * Clean hands.  The library never initialises or finalises MPI, exits, aborts, prints, or installs
- *     a signal handler.  It works on a duplicate of the communicator, with MPI_ERRORS_RETURN set.
+ *     a signal handler; but see Lost engines for one end, while a farm is opened.  It works on a
+ *     duplicate of the communicator, with MPI_ERRORS_RETURN set.
  */
 #ifndef NAVE_H
 #define NAVE_H
@@ -139,6 +140,11 @@ typedef struct nave_options {
  *
  * The hub goes on alone when it runs kernels itself.  With fewer than nave_options.min_engines, or
  * none, calls return NAVE_ELOST; what is finished is in the journal.
+ *
+ * All this holds once nave_open() has returned.  Until then every rank is needed: if one goes, the
+ * others say so (nave_options.log, perhaps from another thread) and end their processes with exit
+ * status 1, a few seconds later, for MPI would wait for ever.  One that dies even before, in
+ * MPI_Init() or in the first calls of nave_open(), is not noticed.
  *
  * MPI itself cannot go on as it was: after nave_close() no collective call may be made over a
  * communicator with a lost rank, and MPI_Finalize() would wait for it.  See nave_finalize(). */

@@ -132,6 +132,20 @@ int nv_comm_open(MPI_Comm mpi, const bool listen[NV_LANES], struct nv_bells *bel
     return NAVE_OK;
 }
 
+int nv_comm_meet(struct nv_comm *comm)
+{
+    int size, rc = MPI_SUCCESS;
+    MPI_Comm_size(comm->mpi, &size);
+    if (comm->rank > 0)
+        rc = MPI_Sendrecv(NULL, 0, MPI_BYTE, 0, NV_TAG_MEET, NULL, 0, MPI_BYTE, 0, NV_TAG_MEET,
+                          comm->mpi, MPI_STATUS_IGNORE);
+    for (int rank = 1; comm->rank == 0 && rank < size && rc == MPI_SUCCESS; rank++)
+        rc = MPI_Recv(NULL, 0, MPI_BYTE, rank, NV_TAG_MEET, comm->mpi, MPI_STATUS_IGNORE);
+    for (int rank = 1; comm->rank == 0 && rank < size && rc == MPI_SUCCESS; rank++)
+        rc = MPI_Send(NULL, 0, MPI_BYTE, rank, NV_TAG_MEET, comm->mpi);
+    return nv_error_mpi(comm->error, rc, "meeting the other ranks");
+}
+
 int nv_comm_beside(struct nv_comm *loop, struct nv_error *error, struct nv_comm **out)
 {
     struct nv_comm *comm = comm_new(MPI_COMM_NULL, loop->bells, error);

@@ -48,6 +48,10 @@ typedef void nv_comm_done(void *arg, bool whole);
 int nv_comm_open(MPI_Comm mpi, const bool listen[NV_LANES], struct nv_bells *bells,
                  struct nv_error *error, struct nv_comm **comm);
 
+/* All ranks have come so far: rank 0 hears so from each, and says so to each.  What it says needs no third
+ * rank, which may be gone by then.  Collective; waits.  NAVE_OK, NAVE_EMPI. */
+int nv_comm_meet(struct nv_comm *comm);
+
 /* The comm of an engine beside `loop`; at most one.  It serves NV_TO_ENGINE and may be used in
  * another thread, with an error of that thread's.  To be closed before `loop`, by whoever. */
 int nv_comm_beside(struct nv_comm *loop, struct nv_error *error, struct nv_comm **comm);

@@ -36,6 +36,7 @@ struct nave {
     struct nv_bells *bells;
     struct nv_comm *comm;
     struct nv_vigil *vigil;   /* NULL: nobody is watched */
+    struct nv_sentry *sentry; /* beside the vigil, while the farm is opened */
     struct nv_engine *engine; /* on engines, and on a hub that is alone */
     struct nv_beside *beside; /* the engine of a rank that schedules for others */
     struct nv_hub *hub;       /* on rank 0 */

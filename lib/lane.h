@@ -11,7 +11,8 @@ enum {
     WINDOW = 64,         /* requests tested at once */
     NV_SPARE = 64,       /* empty frames kept for reuse */
     NV_TAG_FRAME = 0,    /* tags: these plus the lane */
-    NV_TAG_BULK = NV_LANES
+    NV_TAG_BULK = NV_LANES,
+    NV_TAG_MEET = 2 * NV_LANES /* nv_comm_meet() */
 };
 
 enum mail_kind { PARCEL, TRANSFER, ENDED };

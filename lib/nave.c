@@ -16,6 +16,7 @@
 #include "loss.h"
 #include "place.h"
 #include "plugin.h"
+#include "sentry.h"
 #include "serve.h"
 #include "steer.h"
 #include "subhub.h"
@@ -270,6 +271,8 @@ static int agree_on_recovery(nave *ctx, const nave_options *opt)
                       "lets the others go on with mpirun --enable-recovery");
     if (said[0])
         rc = nv_vigil_open(ctx->mpi, &ctx->error, &ctx->vigil);
+    if (ctx->vigil != NULL)
+        rc = nv_sentry_start(ctx->vigil, &ctx->error, &ctx->sentry);
     if (ctx->recovers)
         ctx->by_blocks = true;
     return rc;
@@ -436,6 +439,8 @@ static int open_agreed(nave *ctx, const nave_options *opt)
     char host[64] = "";
     int *everywhere = NULL;
     int rc = agree(ctx, agree_on_library(ctx));
+    if (rc == NAVE_OK) /* early: from here on who dies is noticed */
+        rc = agree(ctx, agree_on_recovery(ctx, opt));
     if (rc == NAVE_OK)
         rc = agree(ctx, check_local(ctx, opt));
     if (rc == NAVE_OK) {
@@ -448,9 +453,6 @@ static int open_agreed(nave *ctx, const nave_options *opt)
                                          &ctx->kernels));
     if (rc == NAVE_OK)
         rc = agree(ctx, some_kernel(ctx));
-    if (rc != NAVE_OK)
-        return rc;
-    rc = agree(ctx, agree_on_recovery(ctx, opt));
     if (rc != NAVE_OK)
         return rc;
     gethostname(host, sizeof host - 1);
@@ -471,7 +473,9 @@ static int open_agreed(nave *ctx, const nave_options *opt)
     rc = agree(ctx, nv_places_open(ctx->mpi, &ctx->error, &ctx->places));
     if (rc == NAVE_OK && ctx->rank == 0)
         take_places(ctx);
-    return rc == NAVE_OK ? agree(ctx, open_door(ctx, opt)) : rc;
+    if (rc == NAVE_OK)
+        rc = agree(ctx, open_door(ctx, opt));
+    return rc == NAVE_OK && ctx->vigil != NULL ? nv_comm_meet(ctx->comm) : rc;
 }
 
 /* See nave_options.drain.  Engines only let the signals pass. */
@@ -508,6 +512,8 @@ int nave_open(MPI_Comm comm, const nave_options *opt, nave **out)
     rc = take_comm(ctx, comm);
     if (rc == NAVE_OK)
         rc = open_agreed(ctx, opt);
+    nv_sentry_end(ctx->sentry);
+    ctx->sentry = NULL;
     ctx->opened = ctx->usable = rc == NAVE_OK;
     if (rc == NAVE_OK && opt->drain)
         begin_drain(ctx);

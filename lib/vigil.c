@@ -59,7 +59,7 @@ struct nv_vigil {
     MPI_Comm mpi;
     int rank, size;
     struct nv_error *error;
-    struct whose mine, *all; /* all: on rank 0 */
+    struct whose mine, *all; /* all: on others than rank 0 that one only */
     struct watched *watched;
     struct pollfd *fds; /* beside them; fd -1: asked by the process number */
     int count, next;
@@ -313,6 +313,8 @@ static int watch_all(struct nv_vigil *vigil)
         rc = MPI_Bcast(&first, (int)sizeof first, MPI_BYTE, 0, vigil->mpi);
     if (rc != MPI_SUCCESS)
         return rc;
+    if (vigil->rank > 0)
+        vigil->all[0] = first;
     if (vigil->rank > 0 && is_near(&vigil->mine, &first))
         watch_process(vigil, 0, (pid_t)first.pid);
     if (vigil->rank == 0)
@@ -412,6 +414,37 @@ void nv_vigil_end(const struct nv_vigil *vigil, int rank)
     for (int i = 0; i < vigil->count; i++)
         if (vigil->watched[i].rank == rank && vigil->watched[i].pid > 0 && !vigil->watched[i].gone)
             kill(vigil->watched[i].pid, SIGKILL);
+}
+
+/* An error of a connection stays there for the look that tells it. */
+static const char *peek_at(const struct watched *watched, const struct pollfd *poll)
+{
+    char byte;
+    struct watched copy = *watched;
+    if (watched->pid > 0)
+        return look_at(&copy, poll);
+    if (poll->revents & (POLLERR | POLLNVAL))
+        return "cannot be reached";
+    return poll->revents & POLLIN && recv(poll->fd, &byte, 1, MSG_DONTWAIT | MSG_PEEK) == 0
+               ? "has died"
+               : NULL;
+}
+
+int nv_vigil_peek(struct nv_vigil *vigil, const char **how)
+{
+    if (poll(vigil->fds, (nfds_t)vigil->count, 0) < 0)
+        return -1;
+    for (int i = 0; i < vigil->count; i++) {
+        *how = peek_at(&vigil->watched[i], &vigil->fds[i]);
+        if (*how != NULL)
+            return vigil->watched[i].rank;
+    }
+    return -1;
+}
+
+const char *nv_vigil_host(const struct nv_vigil *vigil, int rank)
+{
+    return vigil->rank == 0 || rank == 0 ? vigil->all[rank].host : "?";
 }
 
 int nv_vigil_look(struct nv_vigil *vigil, const char **how)

@@ -32,6 +32,10 @@ void nv_vigil_farewell(const struct nv_vigil *vigil);
 /* Ends the process of a rank that is watched, if it is on this host. */
 void nv_vigil_end(const struct nv_vigil *vigil, int rank);
 
+/* A rank that is gone, and how, without telling it; -1: none.  Its host; "?": not known here. */
+int nv_vigil_peek(struct nv_vigil *vigil, const char **how);
+const char *nv_vigil_host(const struct nv_vigil *vigil, int rank);
+
 /* The next rank that is gone, and how ("has died"); each is told once.  -1: none. */
 int nv_vigil_look(struct nv_vigil *vigil, const char **how);
 

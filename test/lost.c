@@ -382,6 +382,43 @@ static void stays_stalled(void)
     CHECK(nave_lost(farm) == 0, "a stopped engine was taken for dead");
 }
 
+/* Which rank dies where while the farm is opened. */
+static int dies_sharing, dies_meeting;
+
+static void maybe_die(MPI_Comm comm, int victim)
+{
+    int rank;
+    MPI_Comm_rank(comm, &rank);
+    if (victim > 0 && rank == victim)
+        raise(SIGKILL);
+}
+
+/* In place of MPI's: others have begun to wait for it by then. */
+int MPI_Win_allocate_shared(MPI_Aint size, int unit, MPI_Info info, MPI_Comm comm, void *memory,
+                            MPI_Win *window)
+{
+    maybe_die(comm, dies_sharing);
+    return PMPI_Win_allocate_shared(size, unit, info, comm, memory, window);
+}
+
+/* The last that is said at opening has been said. */
+int MPI_Sendrecv(const void *out, int out_count, MPI_Datatype out_type, int to, int out_tag,
+                 void *in, int in_count, MPI_Datatype in_type, int from, int in_tag, MPI_Comm comm,
+                 MPI_Status *status)
+{
+    int rc = PMPI_Send(out, out_count, out_type, to, out_tag, comm);
+    maybe_die(comm, dies_meeting);
+    return rc == MPI_SUCCESS ? PMPI_Recv(in, in_count, in_type, from, in_tag, comm, status) : rc;
+}
+
+static void opened_without(void)
+{
+    CHECK(nave_map(view_of(NULL), "hash", inputs, 8, outputs, 8, TASKS) == NAVE_OK, "%s",
+          nave_error(farm));
+    check_outputs();
+    CHECK(nave_lost(farm) == 1, "%zu ranks were lost", nave_lost(farm));
+}
+
 static void hub_dies(void)
 {
     nave_future *future;
@@ -395,7 +432,9 @@ static const struct scene {
     const char *name;
     void (*play)(void);
     int ranks;
-    int deaths[3]; /* see above */
+    int deaths[3];        /* see above */
+    int sharing, meeting; /* ranks that die so; 0: none */
+    bool in_vain;         /* rank 0 does not come to write a verdict */
 } scenes[] = {
     {.name = "map", .play = map, .ranks = 4},
     {.name = "static", .play = static_policy, .ranks = 4},
@@ -412,7 +451,9 @@ static const struct scene {
     {.name = "unwanted", .play = too_few, .ranks = 3, .options = {.recover = -1}},
     {.name = "stalled", .play = stalled, .ranks = 4, .options = {.stall_limit = 0.5}},
     {.name = "stays", .play = stays_stalled, .ranks = 4, .options = {.stall_limit = 0.5}},
-    {.name = "hub", .play = hub_dies, .ranks = 3},
+    {.name = "hub", .play = hub_dies, .ranks = 3, .in_vain = true},
+    {.name = "opening", .play = opened_without, .ranks = 4, .sharing = 1, .in_vain = true},
+    {.name = "opened", .play = opened_without, .ranks = 4, .meeting = 1},
 };
 
 static const struct scene *scene_of(const char *name)
@@ -443,6 +484,8 @@ static int job(const char *name, const char *file)
     options.kernel_count = sizeof kernels / sizeof *kernels;
     options.log = nave_log_stderr;
     memcpy(deaths, scene->deaths, sizeof scene->deaths);
+    dies_sharing = scene->sharing;
+    dies_meeting = scene->meeting;
     MPI_Init(NULL, NULL);
     for (size_t i = 0; i < TASKS; i++)
         inputs[i] = i * 1000003 + 20;
@@ -482,7 +525,7 @@ static void play(void **state)
             said[0] = '\0';
         fclose(file);
     }
-    if (scene->play == hub_dies ? file != NULL : strcmp(said, "good\n") != 0 || status != 0) {
+    if (scene->in_vain ? file != NULL : strcmp(said, "good\n") != 0 || status != 0) {
         (void)!system("cat output"); /* NOLINT(cert-env33-c) */
         fail_msg("%s: status %d, %s", scene->name, status, said);
     }
