@@ -154,9 +154,10 @@ pids_of()
     done
 }
 
-works_on() # N NAME
+# works_on N NAME: there is a result, so the farm is open; before that a death would end the job.
+works_on()
 {
-    [ -s "$2.db-wal" ] && [ -n "$(pids_of "$1")" ]
+    [ "$("$NAVE_BUILD/bin/nave" log --count "$2.db")" -gt 0 ] && [ -n "$(pids_of "$1")" ]
 }
 
 hub_is_gone()
