@@ -9,11 +9,10 @@
 #include <string.h>
 #include <unistd.h>
 
-#define GUEST_SECONDS 15.0 /* that a client is counted after its last word */
-
 enum {
-    LETTERS_MAX = 256,    /* that wait for the hub */
-    BYTES_MAX = 64 << 20, /* in them */
+    BYTES_MAX = 64 << 20, /* in letters: then each client may have one */
+    LOOK_MAX = 4 << 10,   /* bytes of a request that changes nothing */
+    TREE_FACTOR = 40,     /* what a text's tree may take, in its own length */
     TURN_MAX = 64         /* messages between looks at handshakes and answers */
 };
 
@@ -21,14 +20,9 @@ enum {
 struct reply {
     struct reply *next;
     struct nv_peer peer;
+    struct nv_guest *guest;
+    unsigned visit;
     struct nv_message message;
-};
-
-/* A client. */
-struct guest {
-    struct nv_peer peer; /* of no bytes: the place is free */
-    double seen;         /* by nv_clock() */
-    unsigned asked;      /* requests that are not answered */
 };
 
 struct nv_porter {
@@ -40,8 +34,8 @@ struct nv_porter {
     atomic_int waiting;
     atomic_bool inside;      /* the hub's loop is at work; otherwise */
     _Atomic double attended; /*   when it was, by nv_clock() */
-    atomic_int guest_count;
-    struct guest guests[NV_CLIENTS_MAX]; /* the thread's */
+    struct nv_guests guests; /* the thread's */
+    uint64_t left;           /* of guests.left: those whose letters were thrown away */
     atomic_bool ending;
     pthread_mutex_t mutex; /* guards what follows */
     struct nv_letter *letters, **letters_end;
@@ -75,13 +69,15 @@ static void post(struct nv_porter *porter, struct reply *reply)
 }
 
 /* A letter's answer as a message; NULL: out of memory, then the client waits in vain. */
-static struct reply *reply_new(const struct nv_peer *peer, double id, bool ok, cJSON *answer)
+static struct reply *reply_new(const struct nv_letter *letter, bool ok, cJSON *answer)
 {
     struct reply *reply = calloc(1, sizeof *reply);
-    cJSON_AddNumberToObject(answer, "id", id);
+    cJSON_AddNumberToObject(answer, "id", letter->request.id);
     cJSON_AddBoolToObject(answer, "ok", ok);
     if (reply != NULL) {
-        reply->peer = *peer;
+        reply->peer = letter->peer;
+        reply->guest = letter->guest;
+        reply->visit = letter->visit;
         reply->message.text = cJSON_PrintUnformatted(answer);
         if (reply->message.text != NULL)
             reply->message.text_size = strlen(reply->message.text);
@@ -106,7 +102,7 @@ static cJSON *error_object(int code, const char *message)
 void nv_porter_answer(struct nv_porter *porter, struct nv_letter *letter, cJSON *answer, void *data,
                       size_t size)
 {
-    struct reply *reply = reply_new(&letter->peer, letter->request.id, true, answer);
+    struct reply *reply = reply_new(letter, true, answer);
     if (reply != NULL) {
         reply->message.data = data;
         reply->message.data_size = size;
@@ -120,8 +116,7 @@ void nv_porter_answer(struct nv_porter *porter, struct nv_letter *letter, cJSON 
 void nv_porter_refuse(struct nv_porter *porter, struct nv_letter *letter, int code,
                       const char *message)
 {
-    struct reply *reply =
-        reply_new(&letter->peer, letter->request.id, false, error_object(code, message));
+    struct reply *reply = reply_new(letter, false, error_object(code, message));
     if (reply != NULL)
         post(porter, reply);
     letter_free(letter);
@@ -134,24 +129,31 @@ bool nv_porter_waiting(const struct nv_porter *porter)
     return atomic_load_explicit(&porter->waiting, memory_order_acquire) > 0;
 }
 
+/* A letter is no longer among those that wait. */
+static void unlink_letter(struct nv_porter *porter, struct nv_letter **link)
+{
+    struct nv_letter *letter = *link;
+    *link = letter->next;
+    if (*link == NULL)
+        porter->letters_end = link;
+    porter->letter_bytes -= letter->weight;
+    atomic_fetch_sub_explicit(&porter->waiting, 1, memory_order_relaxed);
+}
+
 struct nv_letter *nv_porter_take(struct nv_porter *porter)
 {
     struct nv_letter *letter;
-    bool full;
     pthread_mutex_lock(&porter->mutex);
     letter = porter->letters;
-    full = porter->letter_bytes >= BYTES_MAX || porter->waiting >= LETTERS_MAX;
-    if (letter != NULL) {
-        porter->letters = letter->next;
-        if (porter->letters == NULL)
-            porter->letters_end = &porter->letters;
-        porter->letter_bytes -= letter->data_size;
-        atomic_fetch_sub_explicit(&porter->waiting, 1, memory_order_relaxed);
-    }
+    if (letter != NULL)
+        unlink_letter(porter, &porter->letters);
     pthread_mutex_unlock(&porter->mutex);
-    if (full)
-        wake(porter);
     return letter;
+}
+
+bool nv_letter_in_vain(const struct nv_letter *letter)
+{
+    return nv_guest_has_left(letter->guest, letter->visit);
 }
 
 void nv_porter_attend(struct nv_porter *porter, bool inside)
@@ -162,61 +164,12 @@ void nv_porter_attend(struct nv_porter *porter, bool inside)
 
 int nv_porter_clients(const struct nv_porter *porter)
 {
-    return atomic_load_explicit(&porter->guest_count, memory_order_relaxed);
+    return atomic_load_explicit(&porter->guests.count, memory_order_relaxed);
 }
 
 size_t nv_porter_owed(const struct nv_porter *porter)
 {
     return nv_server_owed(porter->server);
-}
-
-/* ------------------------------------------------------------------------------------- the guests */
-
-static bool same_peer(const struct nv_peer *a, const struct nv_peer *b)
-{
-    return a->size == b->size && memcmp(a->id, b->id, a->size) == 0;
-}
-
-static struct guest *guest_find(struct nv_porter *porter, const struct nv_peer *peer)
-{
-    for (int i = 0; i < NV_CLIENTS_MAX; i++)
-        if (same_peer(&porter->guests[i].peer, peer))
-            return &porter->guests[i];
-    return NULL;
-}
-
-static void guest_leaves(struct nv_porter *porter, struct guest *guest)
-{
-    if (guest == NULL || guest->peer.size == 0)
-        return;
-    *guest = (struct guest){0};
-    atomic_fetch_sub_explicit(&porter->guest_count, 1, memory_order_relaxed);
-}
-
-/* Those that have gone without a word. */
-static void forget_guests(struct nv_porter *porter, double now)
-{
-    for (int i = 0; i < NV_CLIENTS_MAX; i++)
-        if (porter->guests[i].asked == 0 && now - porter->guests[i].seen > GUEST_SECONDS)
-            guest_leaves(porter, &porter->guests[i]);
-}
-
-/* The place of a client, a new one perhaps; NULL: there are too many. */
-static struct guest *guest_of(struct nv_porter *porter, const struct nv_peer *peer)
-{
-    static const struct nv_peer nobody;
-    double now = nv_clock();
-    struct guest *guest = guest_find(porter, peer);
-    if (guest == NULL) {
-        forget_guests(porter, now);
-        guest = guest_find(porter, &nobody);
-        if (guest == NULL)
-            return NULL;
-        guest->peer = *peer;
-        atomic_fetch_add_explicit(&porter->guest_count, 1, memory_order_relaxed);
-    }
-    guest->seen = now;
-    return guest;
 }
 
 /* ------------------------------------------------------------------------------------- the thread */
@@ -237,31 +190,73 @@ static void keep(struct nv_porter *porter, struct nv_letter *letter)
     pthread_mutex_lock(&porter->mutex);
     *porter->letters_end = letter;
     porter->letters_end = &letter->next;
-    porter->letter_bytes += letter->data_size;
+    porter->letter_bytes += letter->weight;
     atomic_fetch_add_explicit(&porter->waiting, 1, memory_order_release);
     pthread_mutex_unlock(&porter->mutex);
     nv_bell_ring(porter->bell);
+}
+
+/* Whether the bytes of letters leave room for one more of a client that has others under way. */
+static bool has_room(struct nv_porter *porter)
+{
+    bool room;
+    pthread_mutex_lock(&porter->mutex);
+    room = porter->letter_bytes < BYTES_MAX;
+    pthread_mutex_unlock(&porter->mutex);
+    return room;
+}
+
+/* Whether the client may ask this, as far as it can be told here. */
+static int judge(const struct nv_letter *letter, const struct nv_message *message,
+                 struct nv_why why)
+{
+    enum nv_verb verb = letter->request.verb;
+    size_t most = nv_verb_changes(verb) ? NV_TEXT_MAX : LOOK_MAX;
+    if (nv_verb_changes(verb) && letter->peer.role != NV_CONTROL)
+        return nv_why(why, NAVE_EDENIED, "'%s' is not for a readonly connection",
+                      nv_verb_name(verb));
+    if (message->text_size > most)
+        return nv_why(why, NAVE_ESIZE, "a text of %zu bytes; '%s' may have %zu", message->text_size,
+                      nv_verb_name(verb), most);
+    if (message->excess)
+        return nv_why(why, NAVE_ESIZE, "more than %d bytes beside a request", NV_PIECE_MAX);
+    if (letter->data != NULL && !nv_verb_takes_bytes(verb))
+        return nv_why(why, NAVE_EINVAL, "'%s' takes no bytes", nv_verb_name(verb));
+    return NAVE_OK;
+}
+
+/* Whether there is a place for the client, and for one more request of it. */
+static int admit(struct nv_porter *porter, const struct nv_guest *guest, struct nv_why why)
+{
+    if (guest == NULL)
+        return nv_why(why, NAVE_ESTATE, "there are %d clients already, or %d that may only look",
+                      NV_CLIENTS_MAX, NV_LOOKERS_MAX);
+    if (guest->asked + atomic_load_explicit(&guest->unsent, memory_order_relaxed) >= NV_ASKED_MAX)
+        return nv_why(why, NAVE_ESTATE, "%d requests of this client are under way already",
+                      NV_ASKED_MAX);
+    if (guest->asked > 0 && !has_room(porter))
+        return nv_why(why, NAVE_ESTATE, "requests with more than %d bytes are waiting already",
+                      BYTES_MAX);
+    return NAVE_OK;
 }
 
 static void sort(struct nv_porter *porter, struct nv_letter *letter,
                  const struct nv_message *message)
 {
     char text[256];
-    struct guest *guest = guest_of(porter, &letter->peer);
-    int rc = nv_request_read(message->text, message->text_size, &letter->request,
-                             (struct nv_why){text, sizeof text});
-    if (rc == NAVE_OK && nv_verb_changes(letter->request.verb) && letter->peer.role != NV_CONTROL)
-        rc = nv_why((struct nv_why){text, sizeof text}, NAVE_EDENIED,
-                    "'%s' is not for a readonly connection", nv_verb_name(letter->request.verb));
-    if (rc == NAVE_OK && guest == NULL)
-        rc = nv_why((struct nv_why){text, sizeof text}, NAVE_ESTATE, "there are %d clients already",
-                    NV_CLIENTS_MAX);
-    if (guest != NULL)
-        guest->asked++;
+    struct nv_why why = {text, sizeof text};
+    int rc = nv_request_read(message->text, message->text_size, &letter->request, why);
+    if (rc == NAVE_OK)
+        rc = judge(letter, message, why);
+    if (rc == NAVE_OK)
+        rc = admit(porter, letter->guest, why);
+    if (letter->guest != NULL)
+        letter->guest->asked++;
+    letter->weight = letter->data_size + message->text_size * TREE_FACTOR;
     if (rc != NAVE_OK)
         nv_porter_refuse(porter, letter, rc, text);
     else if (letter->request.verb == NV_ASKS_bye) {
-        guest_leaves(porter, guest);
+        nv_guests_leave(&porter->guests, letter->guest);
         letter_free(letter);
     } else if (letter->request.verb == NV_ASKS_hello)
         say_hello(porter, letter);
@@ -269,30 +264,95 @@ static void sort(struct nv_porter *porter, struct nv_letter *letter,
         keep(porter, letter);
 }
 
-static bool has_room(struct nv_porter *porter)
+/* What was asked to be changed is done though nobody waits for the answer, unless that takes much. */
+static bool still_counts(const struct nv_porter *porter, const struct nv_letter *letter)
 {
-    bool room;
+    return !nv_letter_in_vain(letter) || (nv_verb_changes(letter->request.verb) &&
+                                          letter->data == NULL && porter->letter_bytes < BYTES_MAX);
+}
+
+/* Letters of clients that have gone. */
+static void throw_away(struct nv_porter *porter)
+{
+    struct nv_letter **link = &porter->letters;
+    if (porter->left == porter->guests.left)
+        return;
+    porter->left = porter->guests.left;
     pthread_mutex_lock(&porter->mutex);
-    room = porter->waiting < LETTERS_MAX && porter->letter_bytes < BYTES_MAX;
+    while (*link != NULL) {
+        struct nv_letter *letter = *link;
+        if (still_counts(porter, letter)) {
+            link = &letter->next;
+        } else {
+            unlink_letter(porter, link);
+            letter_free(letter);
+        }
+    }
     pthread_mutex_unlock(&porter->mutex);
-    return room;
+}
+
+/* Who has come, and who has gone. */
+static void hear_news(struct nv_porter *porter)
+{
+    int fd, what;
+    while ((what = nv_server_news(porter->server, &fd)) != 0) {
+        int victim = -1;
+        if (what > 0)
+            victim = nv_guests_come(&porter->guests, fd);
+        else
+            nv_guests_end(&porter->guests, fd);
+        if (victim >= 0)
+            nv_server_hang_up(porter->server, victim);
+    }
+    throw_away(porter);
+}
+
+/* What was read is a letter, unless its sender has gone. */
+static void take_in(struct nv_porter *porter, struct nv_letter *letter, struct nv_message *message)
+{
+    struct nv_guest *guest = nv_guests_word(&porter->guests, &letter->peer, nv_clock());
+    letter->data = message->data;
+    letter->data_size = message->data_size;
+    message->data = NULL;
+    if (guest == NULL) {
+        letter_free(letter);
+        return;
+    }
+    if (guest->peer.size > 0) {
+        letter->guest = guest;
+        letter->visit = atomic_load_explicit(&guest->visit, memory_order_relaxed);
+    }
+    sort(porter, letter, message);
 }
 
 static void receive(struct nv_porter *porter)
 {
-    for (int i = 0; i < TURN_MAX && has_room(porter); i++) {
+    for (int i = 0; i < TURN_MAX; i++) {
         struct nv_message message;
         struct nv_letter *letter = calloc(1, sizeof *letter);
         if (letter == NULL || nv_server_receive(porter->server, &letter->peer, &message) != 1) {
             free(letter);
             return;
         }
-        letter->data = message.data;
-        letter->data_size = message.data_size;
-        message.data = NULL;
-        sort(porter, letter, &message);
+        hear_news(porter);
+        take_in(porter, letter, &message);
         nv_message_release(&message);
     }
+}
+
+/* Whoever does not take its answers is not kept. */
+static void send_reply(struct nv_porter *porter, struct reply *reply)
+{
+    struct nv_guest *guest = reply->guest;
+    if (nv_guest_has_left(guest, reply->visit)) {
+        nv_message_release(&reply->message);
+        return;
+    }
+    if (guest != NULL)
+        guest->asked--;
+    if (!nv_server_send(porter->server, &reply->peer, &reply->message,
+                        guest != NULL ? &guest->unsent : NULL))
+        nv_server_hang_up(porter->server, reply->peer.fd);
 }
 
 static void send_replies(struct nv_porter *porter)
@@ -308,10 +368,7 @@ static void send_replies(struct nv_porter *porter)
     pthread_mutex_unlock(&porter->mutex);
     while (reply != NULL) {
         struct reply *next = reply->next;
-        struct guest *guest = guest_find(porter, &reply->peer);
-        if (guest != NULL && guest->asked > 0)
-            guest->asked--;
-        nv_server_send(porter->server, &reply->peer, &reply->message);
+        send_reply(porter, reply);
         free(reply);
         reply = next;
     }
@@ -321,11 +378,11 @@ static void *live(void *arg)
 {
     struct nv_porter *porter = arg;
     while (!atomic_load_explicit(&porter->ending, memory_order_acquire)) {
-        nv_server_wait(porter->server, has_room(porter), porter->wake[0], -1);
+        nv_server_wait(porter->server, porter->wake[0]);
+        hear_news(porter);
         receive(porter);
         send_replies(porter);
     }
-    send_replies(porter);
     return NULL;
 }
 
@@ -394,15 +451,17 @@ int nv_porter_open(const struct nv_porter_spec *spec, char *url, size_t room, st
     return NAVE_OK;
 }
 
+/* When the thread has ended nothing comes in any more, so nobody is forgotten. */
 void nv_porter_close(struct nv_porter *porter)
 {
     struct nv_letter *letter;
     if (porter == NULL)
         return;
-    while ((letter = nv_porter_take(porter)) != NULL)
-        nv_porter_refuse(porter, letter, NAVE_ESTATE, "the job has ended");
     atomic_store_explicit(&porter->ending, true, memory_order_release);
     wake(porter);
     pthread_join(porter->thread, NULL);
+    while ((letter = nv_porter_take(porter)) != NULL)
+        nv_porter_refuse(porter, letter, NAVE_ESTATE, "the job has ended");
+    send_replies(porter);
     porter_free(porter);
 }

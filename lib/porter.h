@@ -1,8 +1,13 @@
 /* porter - the thread at the door: it speaks with clients, reads what they ask, and keeps it until the
  * hub's loop takes it.
  *
- * Invariant: every letter that was taken is answered once.  What is no request, or not allowed to its
- * sender, never reaches the hub; the porter answers it, and "hello", itself.
+ * Invariant: every letter is answered once, as long as its client is there; one who does not read what it
+ * is answered is not there for long.  What is no request, or not allowed to its sender, or too much, never
+ * reaches the hub; the porter answers it, and "hello", itself.
+ *
+ * The memory of letters is bounded: of each client there are NV_ASKED_MAX at most, and only those that
+ * change something may be long, or have bytes; when the client has gone they go, but for short ones that
+ * change something (a job that is busy elsewhere is stopped all the same).
  *
  * Design notes.  ZeroMQ has threads of its own anyway; with one more, the hub's loop needs no look at
  * sockets: while nobody asks it reads one flag, and when it sleeps the porter rings its bell.  The porter
@@ -12,7 +17,7 @@
 #define NV_PORTER_H
 
 #include "bell.h"
-#include "curve.h"
+#include "guests.h"
 #include "request.h"
 
 struct nv_porter;
@@ -20,9 +25,11 @@ struct nv_porter;
 struct nv_letter {
     struct nv_letter *next;
     struct nv_peer peer;
+    struct nv_guest *guest; /* the client's place; NULL: it has none */
+    unsigned visit;         /* its number when this was asked */
     struct nv_request request;
     void *data;
-    size_t data_size;
+    size_t data_size, weight; /* weight: the memory that all of it takes, at most */
 };
 
 struct nv_porter_spec {
@@ -51,10 +58,14 @@ void nv_porter_answer(struct nv_porter *porter, struct nv_letter *letter, cJSON 
 void nv_porter_refuse(struct nv_porter *porter, struct nv_letter *letter, int code,
                       const char *message);
 
+/* Whether the client has gone: nobody waits for the answer.  A letter that was taken is still to be answered
+ * then, with whatever. */
+bool nv_letter_in_vain(const struct nv_letter *letter);
+
 /* The hub's loop is at work, or has just ended. */
 void nv_porter_attend(struct nv_porter *porter, bool inside);
 
-/* Clients that have said something lately, or wait for an answer, and not good-bye. */
+/* Clients that are connected; bytes of answers that have not gone out. */
 int nv_porter_clients(const struct nv_porter *porter);
 size_t nv_porter_owed(const struct nv_porter *porter);
 

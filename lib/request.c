@@ -31,6 +31,11 @@ bool nv_verb_changes(enum nv_verb verb)
     return verbs[verb].changes;
 }
 
+bool nv_verb_takes_bytes(enum nv_verb verb)
+{
+    return verb == NV_ASKS_submit || verb == NV_ASKS_push || verb == NV_ASKS_compile;
+}
+
 static int read_verb(const cJSON *body, struct nv_request *request, struct nv_why why)
 {
     const char *name = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(body, "do"));
@@ -141,6 +146,15 @@ int nv_request_text(const struct nv_request *request, const char *name, const ch
     return NAVE_OK;
 }
 
+static bool is_name(const char *text)
+{
+    size_t size = strlen(text);
+    for (size_t i = 0; i < size; i++)
+        if ((unsigned char)text[i] < ' ' || text[i] == 0x7f)
+            return false;
+    return size > 0 && size <= NAME_MAX_BYTES;
+}
+
 int nv_request_name(const struct nv_request *request, const char *name, const char **value,
                     struct nv_why why)
 {
@@ -148,8 +162,8 @@ int nv_request_name(const struct nv_request *request, const char *name, const ch
     int rc = nv_request_text(request, name, &text, why);
     if (rc != NAVE_OK)
         return rc;
-    if (text == NULL || text[0] == '\0' || strlen(text) > NAME_MAX_BYTES)
-        return wrong(name, "a name of 1 to 127 bytes", why);
+    if (text == NULL || !is_name(text))
+        return wrong(name, "a name of 1 to 127 bytes, without control characters", why);
     *value = text;
     return NAVE_OK;
 }

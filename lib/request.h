@@ -60,6 +60,7 @@ void nv_request_release(struct nv_request *request);
 
 const char *nv_verb_name(enum nv_verb verb);
 bool nv_verb_changes(enum nv_verb verb);
+bool nv_verb_takes_bytes(enum nv_verb verb);
 
 /* Members.  NAVE_OK or NAVE_EINVAL. */
 int nv_request_natural(const struct nv_request *request, const char *name, uint64_t most,
@@ -73,7 +74,8 @@ int nv_request_truth(const struct nv_request *request, const char *name, int *va
 /* The text is the request's. */
 int nv_request_text(const struct nv_request *request, const char *name, const char **value,
                     struct nv_why why);
-/* The same of a member that has to be there, and is a name of 1 to 127 bytes. */
+/* The same of a member that has to be there, and is a name of 1 to 127 bytes, none of them a control
+ * character (names inside begin with one). */
 int nv_request_name(const struct nv_request *request, const char *name, const char **value,
                     struct nv_why why);
 /* A list of numbers (from malloc) and how many. */

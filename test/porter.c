@@ -128,10 +128,14 @@ static void requests_are_answered(void **state)
     nave_client *client;
     const char *answer;
     char *data = calloc(1, NV_PIECE_MAX + 1);
+    static const size_t sizes[] = {
+        0,           1, 8, 4097, NV_FRAME_MAX - 1, NV_FRAME_MAX, NV_FRAME_MAX + 1, NV_PIECE_MAX - 1,
+        NV_PIECE_MAX};
     start_hub(&hub, place, &thread);
     assert_int_equal(nave_connect(place->file[NV_CONTROL], NULL, &client), NAVE_OK);
     assert_true(nave_client_may_control(client));
-    for (size_t size = 0; size <= NV_PIECE_MAX; size = size * 8 + 1) {
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+        size_t size = sizes[i];
         char expected[64];
         assert_int_equal(
             nave_client_ask(client, "{\"do\":\"push\"}", data, size, 10, &answer, NULL, NULL),
@@ -286,6 +290,191 @@ static void a_hub_that_is_away_is_waited_for(void **state)
     nave_disconnect(&client);
 }
 
+/* ------------------------------------------------------------------------ clients that ask too much */
+
+static struct nv_dialog *talk(const struct place *place, enum nv_role role)
+{
+    const struct nv_connection *c = &place->connection[role];
+    struct nv_dialog *dialog;
+    assert_int_equal(nv_dialog_open(c->url, c->server_key, &c->keys, why, &dialog), NAVE_OK);
+    return dialog;
+}
+
+/* The code of the next answer, which has to be to request `id`. */
+static int next_code(struct nv_dialog *dialog, int id)
+{
+    struct nv_message message;
+    cJSON *answer;
+    int code;
+    assert_int_equal(nv_dialog_receive(dialog, 60, &message, why), NAVE_OK);
+    answer = cJSON_Parse(message.text);
+    assert_int_equal(cJSON_GetObjectItem(answer, "id")->valueint, id);
+    code = cJSON_IsTrue(cJSON_GetObjectItem(answer, "ok"))
+               ? NAVE_OK
+               : cJSON_GetObjectItem(answer, "code")->valueint;
+    cJSON_Delete(answer);
+    nv_message_release(&message);
+    return code;
+}
+
+static void send_text(struct nv_dialog *dialog, const char *verb, int id, size_t length,
+                      size_t data_size)
+{
+    char *text = malloc(length + 100), *data = calloc(1, data_size + 1);
+    snprintf(text, length + 100, "{\"id\":%d,\"do\":\"%s\",\"seconds\":50,\"more\":\"%*s\"}", id,
+             verb, (int)length, "");
+    assert_int_equal(nv_dialog_send(dialog, text, data, data_size, why), NAVE_OK);
+    free(data);
+    free(text);
+}
+
+/* Waits for what another thread does. */
+static void until_clients(const struct place *place, int count)
+{
+    while (nv_porter_clients(place->porter) != count)
+        nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+}
+
+static struct nv_letter *take(const struct place *place)
+{
+    struct nv_letter *letter;
+    while ((letter = nv_porter_take(place->porter)) == NULL)
+        nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+    return letter;
+}
+
+static void what_is_too_large_is_refused(void **state)
+{
+    struct place *place = *state;
+    struct nv_dialog *dialog = talk(place, NV_CONTROL);
+    send_text(dialog, "push", 1, 0, NV_PIECE_MAX + 1);
+    assert_int_equal(next_code(dialog, 1), NAVE_ESIZE);
+    send_text(dialog, "push", 2, NV_TEXT_MAX, 10);
+    assert_int_equal(next_code(dialog, 2), NAVE_ESIZE);
+    send_text(dialog, "status", 3, NV_TEXT_MAX / 2, 0);
+    assert_int_equal(next_code(dialog, 3), NAVE_ESIZE);
+    send_text(dialog, "events", 4, 0, 1000);
+    assert_int_equal(next_code(dialog, 4), NAVE_EINVAL);
+    assert_false(nv_porter_waiting(place->porter));
+    send_text(dialog, "push", 5, NV_TEXT_MAX / 2, NV_PIECE_MAX); /* the connection is as it was */
+    nv_porter_answer(place->porter, take(place), cJSON_CreateObject(), NULL, 0);
+    assert_int_equal(next_code(dialog, 5), NAVE_OK);
+    nv_dialog_close(dialog);
+}
+
+static void a_client_that_has_gone_waits_for_nothing(void **state)
+{
+    struct place *place = *state;
+    struct nv_dialog *dialog = talk(place, NV_READONLY);
+    struct nv_letter *letter;
+    for (int i = 0; i < 3; i++)
+        send_text(dialog, "events", i, 0, 0);
+    letter = take(place);
+    assert_false(nv_letter_in_vain(letter));
+    assert_int_equal(nv_porter_clients(place->porter), 1);
+    nv_dialog_close(dialog);
+    until_clients(place, 0);
+    while (nv_porter_waiting(place->porter))
+        nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+    assert_true(nv_letter_in_vain(letter));
+    nv_porter_answer(place->porter, letter, cJSON_CreateObject(), NULL, 0);
+}
+
+static void what_it_has_ordered_is_done(void **state)
+{
+    struct place *place = *state;
+    struct nv_dialog *dialog = talk(place, NV_CONTROL);
+    struct nv_letter *letter;
+    send_text(dialog, "hello", 1, 0, 0);
+    send_text(dialog, "push", 2, 0, 100);
+    send_text(dialog, "stop", 3, 0, 0);
+    assert_int_equal(next_code(dialog, 1), NAVE_OK);
+    send_text(dialog, "hello", 4, 0, 0);
+    assert_int_equal(next_code(dialog, 4), NAVE_OK); /* so the others are there */
+    nv_dialog_close(dialog);
+    until_clients(place, 0);
+    letter = take(place);
+    if (letter->request.verb == NV_ASKS_push) { /* taken before it was thrown away */
+        assert_true(nv_letter_in_vain(letter));
+        nv_porter_refuse(place->porter, letter, NAVE_ECANCELED, "gone");
+        letter = take(place);
+    }
+    assert_int_equal(letter->request.verb, NV_ASKS_stop);
+    nv_porter_answer(place->porter, letter, cJSON_CreateObject(), NULL, 0);
+    assert_false(nv_porter_waiting(place->porter));
+}
+
+static void each_of_many_requests_is_answered_once(void **state)
+{
+    struct place *place = *state;
+    struct nv_dialog *dialog = talk(place, NV_READONLY);
+    enum { MANY = 600 };
+    for (int i = 0; i < MANY; i++)
+        send_text(dialog, "status", i, 0, 0);
+    for (int i = NV_ASKED_MAX; i < MANY; i++)
+        assert_int_equal(next_code(dialog, i), NAVE_ESTATE);
+    for (int i = 0; i < NV_ASKED_MAX; i++) {
+        nv_porter_answer(place->porter, take(place), cJSON_CreateObject(), NULL, 0);
+        assert_int_equal(next_code(dialog, i), NAVE_OK);
+    }
+    assert_false(nv_porter_waiting(place->porter));
+    nv_dialog_close(dialog);
+}
+
+static void control_always_finds_a_place(void **state)
+{
+    struct place *place = *state;
+    struct nv_dialog *lookers[NV_LOOKERS_MAX + 1];
+    nave_client *client;
+    for (int i = 0; i <= NV_LOOKERS_MAX; i++) {
+        lookers[i] = talk(place, NV_READONLY);
+        send_text(lookers[i], "hello", i, 0, 0);
+        assert_int_equal(next_code(lookers[i], i), i < NV_LOOKERS_MAX ? NAVE_OK : NAVE_ESTATE);
+    }
+    assert_int_equal(nave_connect(place->file[NV_CONTROL], NULL, &client), NAVE_OK);
+    assert_int_equal(nv_porter_clients(place->porter), NV_LOOKERS_MAX + 1);
+    nave_disconnect(&client);
+    for (int i = 0; i <= NV_LOOKERS_MAX; i++)
+        nv_dialog_close(lookers[i]);
+    until_clients(place, 0);
+}
+
+static void connections_are_bounded(void **state)
+{
+    struct place *place = *state;
+    enum { MANY = NV_CONNECTIONS_MAX + 50 };
+    nave_client *client;
+    int fds[MANY];
+    for (int i = 0; i < MANY; i++)
+        fds[i] = dial(place);
+    for (int i = 0; i < MANY - NV_CONNECTIONS_MAX; i++) { /* the oldest are hung up on */
+        char bytes[100];
+        while (recv(fds[i], bytes, sizeof bytes, 0) > 0)
+            ;
+        close(fds[i]);
+    }
+    assert_int_equal(nave_connect(place->file[NV_CONTROL], NULL, &client), NAVE_OK);
+    nave_disconnect(&client);
+    for (int i = MANY - NV_CONNECTIONS_MAX; i < MANY; i++)
+        close(fds[i]);
+}
+
+static void what_waits_at_the_end_is_told(void **state)
+{
+    struct place *place = *state;
+    struct nv_dialog *dialog = talk(place, NV_CONTROL);
+    for (int i = 0; i < 3; i++)
+        send_text(dialog, "status", i, 0, 0);
+    nv_porter_refuse(place->porter, take(place), NAVE_EINVAL, "no");
+    assert_int_equal(next_code(dialog, 0), NAVE_EINVAL);
+    while (!nv_porter_waiting(place->porter))
+        nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+    nv_porter_close(place->porter);
+    place->porter = NULL;
+    assert_int_equal(next_code(dialog, 1), NAVE_ESTATE);
+    nv_dialog_close(dialog);
+}
+
 /* ---------------------------------------------------------------------------- connection files */
 
 static void write_text(const char *file, const char *text)
@@ -417,6 +606,14 @@ int main(void)
         cmocka_unit_test_setup_teardown(other_keys_get_nothing, set_up, tear_down),
         cmocka_unit_test_setup_teardown(garbage_harms_nobody, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_hub_that_is_away_is_waited_for, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(what_is_too_large_is_refused, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_client_that_has_gone_waits_for_nothing, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(what_it_has_ordered_is_done, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(each_of_many_requests_is_answered_once, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(control_always_finds_a_place, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(connections_are_bounded, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(what_waits_at_the_end_is_told, set_up, tear_down),
         cmocka_unit_test_setup_teardown(files_are_private_and_whole, set_up, tear_down),
         cmocka_unit_test_setup_teardown(names_lead_to_files, set_up, tear_down),
         cmocka_unit_test_setup_teardown(the_byte_order_is_told, set_up, tear_down),

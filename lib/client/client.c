@@ -120,9 +120,12 @@ int nv_client_do(nave_client *client, cJSON *request, const void *data, size_t s
     cJSON_Delete(request);
     if (text == NULL)
         return nv_why(client->why, NAVE_ENOMEM, "no memory for a request");
-    if (size > NV_PIECE_MAX || strlen(text) > NV_TEXT_MAX)
+    if (size > NV_PIECE_MAX)
         rc = nv_why(client->why, NAVE_ESIZE, "a request may have %d bytes beside it, not %zu",
                     NV_PIECE_MAX, size);
+    else if (strlen(text) > NV_TEXT_MAX)
+        rc = nv_why(client->why, NAVE_ESIZE, "a request may be a text of %d bytes, not %zu",
+                    NV_TEXT_MAX, strlen(text));
     else
         rc = nv_dialog_send(client->dialog, text, data, size, client->why);
     free(text);

@@ -4,26 +4,36 @@
  * 27), whether a client's key may come in.  That name is the context's, so each server has a ZeroMQ
  * context to itself; the answer carries the role as the User-Id, which every message of that client
  * then has.
+ *
+ * Only a socket's monitor says that a connection has ended, and names it by its descriptor; messages have
+ * the descriptor they came from, too.
  */
 #include "curve.h"
 #include "clock.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
 #include <zmq.h>
 
 #define ZAP "inproc://zeromq.zap.01"
 #define MONITOR "inproc://monitor"
 
 enum {
-    HANDSHAKE_MS = 5000,
+    HANDSHAKE_MS = 3000,
     HEARTBEAT_MS = 5000,
     SILENCE_MS = 30000, /* of a client that does not even answer heartbeats */
     LINGER_MS = 1000,   /* for the last answers */
     FAREWELL_MS = 200,  /* of a client, likewise */
-    MESSAGES = 64       /* that wait on a connection, each way */
+    QUESTIONS = 16,     /* that wait on a connection to be read here */
+    ANSWERS = 1024,     /* that wait for the peer to read them */
+    SEALED = 64         /* bytes that CURVE adds to a frame, at most */
 };
 
 static const char *const role_names[NV_ROLES] = {"control", "readonly"};
@@ -124,23 +134,51 @@ static bool next_part(void *socket, zmq_msg_t *last, zmq_msg_t *next)
     return zmq_msg_recv(next, socket, ZMQ_DONTWAIT) >= 0;
 }
 
-/* Text and bytes out of `part` and what follows.  False: not of this form, or no memory. */
-static bool take_message(void *socket, zmq_msg_t *part, size_t text_max, struct nv_message *message)
+/* Puts a frame's bytes behind those that are there.  False: too many, or no memory. */
+static bool append(struct nv_message *message, zmq_msg_t *part)
 {
-    zmq_msg_t data;
-    *message = (struct nv_message){0};
-    bool good = zmq_msg_size(part) <= text_max;
-    if (good)
-        message->text = copy_part(part, &message->text_size);
-    if (next_part(socket, part, &data)) {
-        good = good && zmq_msg_size(&data) <= NV_PIECE_MAX && !zmq_msg_more(&data);
-        if (good)
-            message->data = copy_part(&data, &message->data_size);
-        good = good && message->data != NULL;
-        zmq_msg_close(&data);
+    size_t size = zmq_msg_size(part);
+    char *grown;
+    if (size > NV_PIECE_MAX - message->data_size) {
+        message->excess = true;
+        return false;
     }
+    grown = realloc(message->data, message->data_size + size + 1);
+    if (grown == NULL)
+        return false;
+    memcpy(grown + message->data_size, zmq_msg_data(part), size);
+    message->data = grown;
+    message->data_size += size;
+    return true;
+}
+
+/* The bytes in the frames after `part`.  False: no memory. */
+static bool take_bytes(void *socket, zmq_msg_t *part, struct nv_message *message)
+{
+    bool good = true, more = zmq_msg_more(part);
+    while (good && more) {
+        zmq_msg_t next;
+        zmq_msg_init(&next);
+        good = zmq_msg_recv(&next, socket, ZMQ_DONTWAIT) >= 0 && append(message, &next);
+        more = zmq_msg_more(&next);
+        zmq_msg_close(&next);
+    }
+    if (message->excess) {
+        free(message->data);
+        message->data = NULL;
+        message->data_size = 0;
+    }
+    return good || message->excess;
+}
+
+/* Text and bytes out of `part` and what follows.  False: no memory. */
+static bool take_message(void *socket, zmq_msg_t *part, struct nv_message *message)
+{
+    bool good;
+    *message = (struct nv_message){0};
+    message->text = copy_part(part, &message->text_size);
+    good = message->text != NULL && take_bytes(socket, part, message);
     skip_rest(socket);
-    good = good && message->text != NULL;
     if (!good)
         nv_message_release(message);
     return good;
@@ -149,7 +187,8 @@ static bool take_message(void *socket, zmq_msg_t *part, size_t text_max, struct 
 /* ---------------------------------------------------------------------------------- the hub's side */
 
 struct nv_server {
-    void *context, *router, *zap;
+    void *context, *router, *zap, *events;
+    in_port_t port;                      /* in network order */
     unsigned char allowed[NV_ROLES][32]; /* public keys */
     atomic_size_t owed;
 };
@@ -169,11 +208,13 @@ static bool make_router(struct nv_server *server, const struct nv_server_spec *s
     set_int(router, ZMQ_HEARTBEAT_IVL, HEARTBEAT_MS);
     set_int(router, ZMQ_HEARTBEAT_TIMEOUT, SILENCE_MS);
     set_int(router, ZMQ_BACKLOG, NV_CLIENTS_MAX);
-    set_int(router, ZMQ_SNDHWM, MESSAGES);
-    set_int(router, ZMQ_RCVHWM, MESSAGES);
-    int64_t most = NV_PIECE_MAX + 1;
+    set_int(router, ZMQ_SNDHWM, ANSWERS);
+    set_int(router, ZMQ_RCVHWM, QUESTIONS);
+    set_int(router, ZMQ_ROUTER_MANDATORY, 1);
+    int64_t most = NV_FRAME_MAX + SEALED;
     zmq_setsockopt(router, ZMQ_MAXMSGSIZE, &most, sizeof most);
-    return true;
+    server->events = monitor(server->context, router, ZMQ_EVENT_ACCEPTED | ZMQ_EVENT_DISCONNECTED);
+    return server->events != NULL;
 }
 
 static bool make_sockets(struct nv_server *server, const struct nv_server_spec *spec)
@@ -205,6 +246,7 @@ int nv_server_open(const struct nv_server_spec *spec, char *url, size_t url_room
                       zmq_strerror(error));
     }
     zmq_getsockopt(server->router, ZMQ_LAST_ENDPOINT, url, &url_room);
+    server->port = htons((in_port_t)strtoul(strrchr(url, ':') + 1, NULL, 10));
     *out = server;
     return NAVE_OK;
 }
@@ -213,6 +255,9 @@ void nv_server_close(struct nv_server *server)
 {
     if (server == NULL)
         return;
+    if (server->events != NULL)
+        zmq_socket_monitor(server->router, NULL, 0);
+    close_socket(server->events);
     close_socket(server->router);
     close_socket(server->zap);
     if (server->context != NULL)
@@ -283,16 +328,54 @@ static bool serve_handshake(struct nv_server *server)
     return count > 0;
 }
 
-void nv_server_wait(struct nv_server *server, bool wanted, int fd, double seconds)
+void nv_server_wait(struct nv_server *server, int fd)
 {
     zmq_pollitem_t items[] = {{server->zap, 0, ZMQ_POLLIN, 0},
-                              {NULL, fd, ZMQ_POLLIN, 0},
-                              {server->router, 0, ZMQ_POLLIN, 0}};
-    if (zmq_poll(items, wanted ? 3 : 2, seconds < 0 ? -1 : (long)(seconds * 1e3)) <= 0)
+                              {server->events, 0, ZMQ_POLLIN, 0},
+                              {server->router, 0, ZMQ_POLLIN, 0},
+                              {NULL, fd, ZMQ_POLLIN, 0}};
+    if (zmq_poll(items, 4, -1) <= 0)
         return;
     while (serve_handshake(server))
         ;
 }
+
+/* -------------------------------------------------------------------------------- its connections */
+
+int nv_server_news(struct nv_server *server, int *fd)
+{
+    int event;
+    if (!next_event(server->events, &event, fd))
+        return 0;
+    return event == ZMQ_EVENT_ACCEPTED ? 1 : -1;
+}
+
+/* Whether a descriptor is that of a connection to the port. */
+static bool is_ours(const struct nv_server *server, int fd)
+{
+    struct sockaddr_storage place = {0};
+    socklen_t size = sizeof place;
+    if (getsockname(fd, (struct sockaddr *)&place, &size) != 0)
+        return false;
+    if (place.ss_family == AF_INET)
+        return ((struct sockaddr_in *)&place)->sin_port == server->port;
+    return place.ss_family == AF_INET6 &&
+           ((struct sockaddr_in6 *)&place)->sin6_port == server->port;
+}
+
+/* ZeroMQ, whose the descriptor is, may close it meanwhile, and its number be that of something else: so it
+ * is shut down over a copy, which is looked at first. */
+void nv_server_hang_up(struct nv_server *server, int fd)
+{
+    int copy = is_ours(server, fd) ? fcntl(fd, F_DUPFD_CLOEXEC, 0) : -1;
+    if (copy < 0)
+        return;
+    if (is_ours(server, copy))
+        shutdown(copy, SHUT_RDWR);
+    close(copy);
+}
+
+/* -------------------------------------------------------------------------------------- messages */
 
 /* What the handshake said of the sender. */
 static bool role_of_message(zmq_msg_t *part, enum nv_role *role)
@@ -320,8 +403,9 @@ int nv_server_receive(struct nv_server *server, struct nv_peer *from, struct nv_
         if (good) {
             from->size = (unsigned char)zmq_msg_size(&id);
             memcpy(from->id, zmq_msg_data(&id), from->size);
-            good = role_of_message(&part, &from->role) &&
-                   take_message(server->router, &part, NV_TEXT_MAX, message);
+            from->fd = zmq_msg_get(&part, ZMQ_SRCFD);
+            good =
+                role_of_message(&part, &from->role) && take_message(server->router, &part, message);
             zmq_msg_close(&part);
         }
         zmq_msg_close(&id);
@@ -331,40 +415,47 @@ int nv_server_receive(struct nv_server *server, struct nv_peer *from, struct nv_
     }
 }
 
-/* What an answer's bytes need to be let go. */
+/* What a part of an answer needs to be let go. */
 struct owed {
     atomic_size_t *total;
     size_t size;
+    atomic_uint *unsent; /* NULL: not the last part, or not counted */
 };
 
 static void let_go(void *data, void *hint)
 {
     struct owed *owed = hint;
     atomic_fetch_sub_explicit(owed->total, owed->size, memory_order_relaxed);
+    if (owed->unsent != NULL)
+        atomic_fetch_sub_explicit(owed->unsent, 1, memory_order_relaxed);
     free(owed);
     free(data);
 }
 
 /* Hands memory over to ZeroMQ. */
-static bool wrap(struct nv_server *server, zmq_msg_t *part, void *data, size_t size)
+static bool wrap(struct nv_server *server, zmq_msg_t *part, void *data, size_t size,
+                 atomic_uint *unsent)
 {
     struct owed *owed = malloc(sizeof *owed);
     if (owed == NULL)
         return false;
-    *owed = (struct owed){&server->owed, size};
+    *owed = (struct owed){&server->owed, size, unsent};
     if (zmq_msg_init_data(part, data, size, let_go, owed) != 0) {
         free(owed);
         return false;
     }
     atomic_fetch_add_explicit(&server->owed, size, memory_order_relaxed);
+    if (unsent != NULL)
+        atomic_fetch_add_explicit(unsent, 1, memory_order_relaxed);
     return true;
 }
 
-/* Sends a part; its memory is ZeroMQ's then, or freed. */
-static bool send_memory(struct nv_server *server, void *data, size_t size, bool more)
+/* Sends the last part (`unsent`, if it is counted) or another; its memory is ZeroMQ's then, or freed. */
+static bool send_memory(struct nv_server *server, void *data, size_t size, bool more,
+                        atomic_uint *unsent)
 {
     zmq_msg_t part;
-    if (!wrap(server, &part, data, size)) {
+    if (!wrap(server, &part, data, size, unsent)) {
         free(data);
         return false;
     }
@@ -374,21 +465,22 @@ static bool send_memory(struct nv_server *server, void *data, size_t size, bool 
     return false;
 }
 
-void nv_server_send(struct nv_server *server, const struct nv_peer *to, struct nv_message *message)
+bool nv_server_send(struct nv_server *server, const struct nv_peer *to, struct nv_message *message,
+                    atomic_uint *unsent)
 {
     struct nv_message m = *message;
     bool more = m.data != NULL, sent;
     *message = (struct nv_message){0};
-    sent = zmq_send(server->router, to->id, to->size, ZMQ_DONTWAIT | ZMQ_SNDMORE) >= 0;
-    if (!sent) {
+    if (zmq_send(server->router, to->id, to->size, ZMQ_DONTWAIT | ZMQ_SNDMORE) < 0) {
+        bool gone = zmq_errno() == EHOSTUNREACH;
         nv_message_release(&m);
-        return;
+        return gone;
     }
-    sent = send_memory(server, m.text, m.text_size, more);
+    sent = send_memory(server, m.text, m.text_size, more, more ? NULL : unsent);
     if (more && sent)
-        send_memory(server, m.data, m.data_size, false);
-    else
-        free(m.data);
+        return send_memory(server, m.data, m.data_size, false, unsent);
+    free(m.data);
+    return sent;
 }
 
 /* ------------------------------------------------------------------------------------- a client's */
@@ -439,14 +531,24 @@ void nv_dialog_close(struct nv_dialog *dialog)
     free(dialog);
 }
 
+static bool send_frame(struct nv_dialog *dialog, const char *data, size_t size, bool more)
+{
+    return zmq_send(dialog->dealer, data, size, ZMQ_DONTWAIT | (more ? ZMQ_SNDMORE : 0)) >= 0;
+}
+
 int nv_dialog_send(struct nv_dialog *dialog, const char *text, const void *data, size_t size,
                    struct nv_why why)
 {
-    if (zmq_send(dialog->dealer, text, strlen(text), ZMQ_DONTWAIT | (size > 0 ? ZMQ_SNDMORE : 0)) >=
-            0 &&
-        (size == 0 || zmq_send(dialog->dealer, data, size, ZMQ_DONTWAIT) >= 0))
-        return NAVE_OK;
-    return nv_why(why, NAVE_ECONNECT, "cannot send: %s", zmq_strerror(zmq_errno()));
+    const char *at = data;
+    bool good = send_frame(dialog, text, strlen(text), size > 0);
+    while (good && size > 0) {
+        size_t some = size < NV_FRAME_MAX ? size : NV_FRAME_MAX;
+        size -= some;
+        good = send_frame(dialog, at, some, size > 0);
+        at += some;
+    }
+    return good ? NAVE_OK
+                : nv_why(why, NAVE_ECONNECT, "cannot send: %s", zmq_strerror(zmq_errno()));
 }
 
 /* Whether there is no hope: nobody listens, or whoever does will not have us.  (A connection that was
@@ -482,7 +584,7 @@ static int take_one(struct nv_dialog *dialog, struct nv_message *message)
     int got = 0;
     zmq_msg_init(&part);
     if (zmq_msg_recv(&part, dialog->dealer, ZMQ_DONTWAIT) >= 0)
-        got = take_message(dialog->dealer, &part, SIZE_MAX, message) ? 1 : -1;
+        got = take_message(dialog->dealer, &part, message) ? 1 : -1;
     zmq_msg_close(&part);
     return got;
 }

@@ -3,7 +3,11 @@
  *
  * Invariant: what nv_server_receive() gives came from somebody who proved to have one of the two
  * clients' keys, and `role` says which.  A message is a text and perhaps bytes beside it, each within its
- * limit; what is longer, or of another form, never arrives.
+ * limit; what is longer, or of another form, never arrives, or without its bytes.
+ *
+ * Design notes.  ZeroMQ takes in a whole frame before it knows, or asks, who sends it.  So frames to the hub
+ * are small: bytes go to it in several, and whoever has no key can make it hold one of them for each
+ * connection.
  */
 #ifndef NV_CURVE_H
 #define NV_CURVE_H
@@ -17,6 +21,7 @@ enum {
     NV_KEY_SIZE = 41,        /* of a key in Z85 (ZeroMQ RFC 32), with its zero */
     NV_TEXT_MAX = 64 * 1024, /* bytes of a request's text */
     NV_PIECE_MAX = 8 << 20,  /* bytes beside a text */
+    NV_FRAME_MAX = 1 << 18,  /* of these, in a frame to the hub; also of a text that is too long */
     NV_CLIENTS_MAX = 64,     /* at a time */
     NV_PEER_MAX = 255
 };
@@ -32,6 +37,7 @@ struct nv_message {
     size_t text_size;
     void *data; /* NULL: none */
     size_t data_size;
+    bool excess; /* there were more bytes than NV_PIECE_MAX, and they are not here */
 };
 
 void nv_message_release(struct nv_message *message);
@@ -46,6 +52,7 @@ struct nv_server;
 struct nv_peer {
     unsigned char size, id[NV_PEER_MAX];
     enum nv_role role;
+    int fd; /* of its connection; ZeroMQ's */
 };
 
 struct nv_server_spec {
@@ -60,15 +67,22 @@ int nv_server_open(const struct nv_server_spec *spec, char *url, size_t url_room
                    struct nv_server **server);
 void nv_server_close(struct nv_server *server);
 
-/* Answers handshakes, and waits until a message is there (if any is wanted), or `fd` can be read, for
- * `seconds` (negative: any time).  */
-void nv_server_wait(struct nv_server *server, bool wanted, int fd, double seconds);
+/* Answers handshakes, and waits until there is a message or news of a connection, or `fd` can be read. */
+void nv_server_wait(struct nv_server *server, int fd);
 
-/* 1: stores a message; 0: there is none. */
+/* News of connections: 1: one was accepted; -1: one has ended; 0: there are none. */
+int nv_server_news(struct nv_server *server, int *fd);
+
+/* Ends a connection, if it is still one of the server's. */
+void nv_server_hang_up(struct nv_server *server, int fd);
+
+/* 1: stores a message; 0: there is none.  News of how its sender has come are there by then. */
 int nv_server_receive(struct nv_server *server, struct nv_peer *from, struct nv_message *message);
 
-/* Takes the message's memory over.  To a peer that is gone, or reads nothing, it is dropped. */
-void nv_server_send(struct nv_server *server, const struct nv_peer *to, struct nv_message *message);
+/* Takes the message's memory over.  `unsent` (NULL: none) is one more until the message has gone out.  To a
+ * peer that is gone it is dropped; false: also because the peer reads nothing. */
+bool nv_server_send(struct nv_server *server, const struct nv_peer *to, struct nv_message *message,
+                    atomic_uint *unsent);
 
 /* Bytes of answers that are not sent yet.  From any thread. */
 size_t nv_server_owed(const struct nv_server *server);
@@ -82,7 +96,7 @@ int nv_dialog_open(const char *url, const char *server_key, const struct nv_keys
                    struct nv_why why, struct nv_dialog **dialog);
 void nv_dialog_close(struct nv_dialog *dialog);
 
-/* Sends copies.  NAVE_OK or NAVE_ECONNECT. */
+/* Sends copies, the bytes in frames.  NAVE_OK or NAVE_ECONNECT. */
 int nv_dialog_send(struct nv_dialog *dialog, const char *text, const void *data, size_t size,
                    struct nv_why why);
 
