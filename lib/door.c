@@ -18,6 +18,8 @@
     0.5 /* that a farm which is to end waits for the next who fetches a result */
 #define PARTING_MOST 30.0
 #define PROBE_SECONDS 2.0 /* that a job may take to say that it is there */
+#define WAIT_SECONDS                                                                               \
+    60.0 /* that a letter waits for what may never come; then its client asks again */
 
 /* ------------------------------------------------------------------------------------------ events */
 
@@ -62,18 +64,22 @@ int nv_serve_bye(struct nv_door *door, struct nv_letter *letter, struct nv_answe
     return nv_serve_hello(door, letter, answer);
 }
 
+/* The last places are for control.  What was asked has been read: its bytes are not needed any more. */
 struct nv_later *nv_door_later(struct nv_door *door, struct nv_letter *letter, double seconds,
                                int (*look)(struct nv_door *, struct nv_later *, struct nv_answer *))
 {
-    struct nv_later *later = NULL;
-    if (door->later_count < NV_WAITING_MAX)
-        later = calloc(1, sizeof *later);
+    size_t most = letter->peer.role == NV_CONTROL ? NV_WAITING_MAX : NV_LOOKING_MAX;
+    struct nv_later *later = door->later_count < most ? calloc(1, sizeof *later) : NULL;
     if (later == NULL) {
         nv_why(door->why, NAVE_ENOMEM, "%zu requests are waiting already", door->later_count);
         return NULL;
     }
+    free(letter->data);
+    letter->data = NULL;
+    letter->data_size = 0;
     later->letter = letter;
     later->look = look;
+    seconds = seconds < WAIT_SECONDS ? seconds : WAIT_SECONDS;
     later->until = seconds < 0 ? 0 : nv_hub_time(door->hub) + seconds;
     later->next = door->later;
     door->later = later;
@@ -97,15 +103,15 @@ static void later_free(struct nv_door *door, struct nv_later *later)
     door->later_count--;
 }
 
-struct nv_later *nv_door_await(struct nv_door *door, struct nv_letter *letter, nave_future *future,
-                               int (*look)(struct nv_door *, struct nv_later *, struct nv_answer *))
+int nv_door_not_later(struct nv_door *door, struct nv_later *later, int rc)
 {
-    struct nv_later *later = nv_door_later(door, letter, -1, look);
-    if (later != NULL)
-        later->future = future;
-    else
-        nave_future_free(future);
-    return later;
+    struct nv_later **link = &door->later;
+    while (*link != later)
+        link = &(*link)->next;
+    *link = later->next;
+    later->future = NULL; /* one that has begun goes with the farm */
+    later_free(door, later);
+    return rc;
 }
 
 int nv_answer_bytes(struct nv_door *door, struct nv_answer *answer, const void *whole, size_t size,
@@ -173,13 +179,28 @@ static bool attempt(struct nv_door *door, struct nv_letter *letter, struct nv_la
     return rc != NV_LATER;
 }
 
+/* Its client has gone, and it has nothing under way that has to be seen to its end. */
+static bool is_given_up(const struct nv_later *later)
+{
+    return nv_letter_in_vain(later->letter) && later->future == NULL && later->build == NULL;
+}
+
+/* Whether a letter that waits has been answered. */
+static bool look_at(struct nv_door *door, struct nv_later *later)
+{
+    if (!is_given_up(later))
+        return attempt(door, later->letter, later);
+    nv_porter_refuse(door->porter, later->letter, NAVE_ECANCELED, "the client has gone");
+    return true;
+}
+
 /* Letters that wait: all (0), or those that wait for a call. */
 static void try_later(struct nv_door *door, uint64_t call)
 {
     struct nv_later **link = &door->later;
     while (*link != NULL) {
         struct nv_later *later = *link;
-        if ((call == 0 || later->call == call) && attempt(door, later->letter, later)) {
+        if ((call == 0 || later->call == call) && look_at(door, later)) {
             *link = later->next;
             later_free(door, later);
         } else {
@@ -194,6 +215,7 @@ static void look_at_later(struct nv_door *door, double now)
     try_later(door, 0);
     nv_outside_look(door);
     nv_snapshots_look(door);
+    nv_uploads_look(door);
 }
 
 void nv_door_farewell(struct nv_door *door, uint64_t call)
@@ -204,7 +226,7 @@ void nv_door_farewell(struct nv_door *door, uint64_t call)
 
 static bool anything_later(const struct nv_door *door)
 {
-    return door->later != NULL || door->untold > 0 || door->held > 0;
+    return door->later != NULL || door->untold > 0 || door->held > 0 || door->uploading > 0;
 }
 
 void nv_door_turn(struct nv_door *door)

@@ -1,4 +1,4 @@
-/* door_objects - objects and snapshots, which go through the door in pieces.
+/* door_objects - objects and snapshots, which are fetched in pieces.
  * SPDX-License-Identifier: BSD-3-Clause */
 #include "door_parts.h"
 #include "piece.h"
@@ -49,16 +49,19 @@ static int look_for_piece(struct nv_door *door, struct nv_later *later, struct n
 static int fetch(struct nv_door *door, struct nv_letter *letter, int engine, const char *name,
                  const struct nv_piece_asked *asked)
 {
-    struct nv_piece_asked *input = malloc(sizeof *input);
-    nave_future *future;
+    struct nv_later *later = nv_door_later(door, letter, -1, look_for_piece);
+    struct nv_piece_asked *input;
     int rc;
+    if (later == NULL)
+        return NAVE_ENOMEM;
+    input = malloc(sizeof *input);
     if (input == NULL)
-        return nv_why(door->why, NAVE_ENOMEM, "no memory for a piece");
+        return nv_door_not_later(door, later,
+                                 nv_why(door->why, NAVE_ENOMEM, "no memory for a piece"));
     *input = *asked;
-    rc = nv_door_start(door, &engine, 1, NV_KERNEL_PIECE, name, input, sizeof *input, &future);
-    if (rc != NAVE_OK)
-        return rc;
-    return nv_door_await(door, letter, future, look_for_piece) != NULL ? NV_LATER : NAVE_ENOMEM;
+    rc = nv_door_start(door, &engine, 1, NV_KERNEL_PIECE, name, input, sizeof *input,
+                       &later->future);
+    return rc == NAVE_OK ? NV_LATER : nv_door_not_later(door, later, rc);
 }
 
 int nv_serve_pull(struct nv_door *door, struct nv_letter *letter, struct nv_answer *answer)
@@ -73,85 +76,6 @@ int nv_serve_pull(struct nv_door *door, struct nv_letter *letter, struct nv_answ
     if (rc == NAVE_OK)
         rc = read_span(door, &letter->request, &asked);
     return rc == NAVE_OK ? fetch(door, letter, engine, name, &asked) : rc;
-}
-
-/* ------------------------------------------------------------------------------------------ upwards */
-
-/* Of a drop it is enough that some had the object. */
-static int look_for_end(struct nv_door *door, struct nv_later *later, struct nv_answer *answer)
-{
-    if (!later->future->complete)
-        return NV_LATER;
-    if (later->call > 0 && later->future->ledger.failed < later->future->count)
-        return NAVE_OK;
-    if (later->index > 0)
-        cJSON_AddNumberToObject(answer->object, "upload", (double)later->index);
-    return nv_door_outcome(door, later->future);
-}
-
-/* Starts it on the engines that the request names, and lets the letter wait. */
-static int on_engines(struct nv_door *door, struct nv_letter *letter, enum nv_own_kernel kernel,
-                      const char *name, void *input, size_t size, uint64_t upload)
-{
-    int *engines = NULL;
-    size_t count = 0;
-    struct nv_later *later;
-    nave_future *future;
-    int rc = nv_request_ranks(&letter->request, "engines", &engines, &count, door->why);
-    if (rc != NAVE_OK) {
-        free(input);
-        return rc;
-    }
-    rc = nv_door_start(door, engines, count, kernel, name, input, size, &future);
-    free(engines);
-    if (rc != NAVE_OK)
-        return rc;
-    later = nv_door_await(door, letter, future, look_for_end);
-    if (later == NULL)
-        return NAVE_ENOMEM;
-    later->index = upload;
-    later->call = kernel == NV_KERNEL_DROP;
-    return NV_LATER;
-}
-
-int nv_serve_push(struct nv_door *door, struct nv_letter *letter, struct nv_answer *answer)
-{
-    struct nv_piece_laid laid = {.size = letter->data_size};
-    const char *name;
-    char *input;
-    int rc = nv_request_name(&letter->request, "name", &name, door->why);
-    (void)answer;
-    if (rc == NAVE_OK)
-        rc = nv_request_natural(&letter->request, "offset", UINT64_MAX, &laid.offset, door->why);
-    if (rc == NAVE_OK)
-        rc = nv_request_natural(&letter->request, "size", SIZE_MAX / 2, &laid.size, door->why);
-    if (rc == NAVE_OK)
-        rc = nv_request_natural(&letter->request, "upload", UINT64_MAX, &laid.upload, door->why);
-    if (rc != NAVE_OK)
-        return rc;
-    if (laid.offset == 0)
-        laid.upload = ++door->uploads;
-    input = malloc(sizeof laid + letter->data_size);
-    if (input == NULL)
-        return nv_why(door->why, NAVE_ENOMEM, "no memory for a piece");
-    memcpy(input, &laid, sizeof laid);
-    if (letter->data_size > 0)
-        memcpy(input + sizeof laid, letter->data, letter->data_size);
-    if (laid.offset + letter->data_size == laid.size)
-        nv_door_event(door, "push", "'%s', %llu bytes", name, (unsigned long long)laid.size);
-    return on_engines(door, letter, NV_KERNEL_LAY, name, input, sizeof laid + letter->data_size,
-                      laid.upload);
-}
-
-int nv_serve_drop(struct nv_door *door, struct nv_letter *letter, struct nv_answer *answer)
-{
-    const char *name;
-    int rc = nv_request_name(&letter->request, "name", &name, door->why);
-    (void)answer;
-    if (rc != NAVE_OK)
-        return rc;
-    nv_door_event(door, "drop", "'%s'", name);
-    return on_engines(door, letter, NV_KERNEL_DROP, name, NULL, 0, 0);
 }
 
 /* --------------------------------------------------------------------------------------- snapshots */

@@ -13,7 +13,12 @@
 #include "porter.h"
 #include "steer.h"
 
-enum { NV_LATER = 1, NV_EVENTS = 1024, NV_WAITING_MAX = 1024 };
+enum {
+    NV_LATER = 1,
+    NV_EVENTS = 1024,
+    NV_WAITING_MAX = NV_CLIENTS_MAX * NV_ASKED_MAX, /* letters that wait for something */
+    NV_LOOKING_MAX = NV_LOOKERS_MAX * NV_ASKED_MAX  /* so many, and only control may wait */
+};
 
 struct nv_answer {
     cJSON *object;
@@ -54,7 +59,20 @@ struct nv_snapshot_made {
     double since;
 };
 
-enum { NV_SNAPSHOTS = 8 };
+/* An object that comes in pieces. */
+struct nv_upload {
+    uint64_t number; /* 0: the place is free */
+    char name[128];
+    uint64_t size, done;
+    size_t pieces;          /* that engines have not answered */
+    double since;           /* when they had answered all */
+    struct nv_guest *guest; /* whose it is */
+    unsigned visit;
+    bool unwanted;       /* nothing is added any more */
+    nave_future *future; /* engines are told so */
+};
+
+enum { NV_SNAPSHOTS = 8, NV_UPLOADS = 16 };
 
 struct nv_door {
     struct nv_hub *hub;
@@ -74,31 +92,32 @@ struct nv_door {
     double fetched; /* when somebody asked last for what has become of a call, on nv_hub_time() */
     uint64_t uploads, snapshots, builds;
     struct nv_snapshot_made made[NV_SNAPSHOTS];
-    size_t held;      /* snapshots that are there */
+    size_t held; /* snapshots that are there */
+    struct nv_upload upload[NV_UPLOADS];
+    size_t uploading; /* of these, places that are not free */
     nave_log_fn *log; /* the program's */
     void *log_arg;
 };
 
 typedef int nv_serve_fn(struct nv_door *door, struct nv_letter *letter, struct nv_answer *answer);
 
-/* By verb; door_show.c: looking; door_calls.c: calls; door_objects.c: objects and snapshots; door_steer.c:
- * steering; door_build.c: plug-ins. */
+/* By verb; door_show.c: looking; door_calls.c: calls; door_objects.c: what is fetched; door_push.c: objects
+ * that are made and dropped; door_steer.c: steering; door_build.c: plug-ins. */
 #define NV_SERVE(name, changes) nv_serve_fn nv_serve_##name;
 NV_VERBS(NV_SERVE)
 #undef NV_SERVE
 
-/* Lets a letter wait, for `seconds` (negative: without end).  NULL: no room, the reason is left. */
+/* Lets a letter wait, for `seconds` (negative: without end), of which a minute is taken at most; its bytes
+ * are freed.  NULL: no room, the reason is left. */
 struct nv_later *nv_door_later(struct nv_door *door, struct nv_letter *letter, double seconds,
                                int (*look)(struct nv_door *, struct nv_later *,
                                            struct nv_answer *));
 
+/* What it was to wait for did not begin, for that reason, which is returned: it does not wait. */
+int nv_door_not_later(struct nv_door *door, struct nv_later *later, int rc);
+
 /* Its time is over. */
 bool nv_later_over(const struct nv_door *door, const struct nv_later *later);
-
-/* Lets it wait for a call of the door's, which is freed with it, or now if there is no room. */
-struct nv_later *nv_door_await(struct nv_door *door, struct nv_letter *letter, nave_future *future,
-                               int (*look)(struct nv_door *, struct nv_later *,
-                                           struct nv_answer *));
 
 /* Gives an answer a copy of `size` bytes at most from `offset` of a whole on.  NAVE_OK, NAVE_ENOMEM. */
 int nv_answer_bytes(struct nv_door *door, struct nv_answer *answer, const void *whole, size_t size,
@@ -130,6 +149,9 @@ void nv_outside_drain(struct nv_door *door);
 
 /* door_objects.c: snapshots that nobody fetches are released. */
 void nv_snapshots_look(struct nv_door *door);
+
+/* door_push.c: uploads that nobody goes on with are dropped. */
+void nv_uploads_look(struct nv_door *door);
 
 /* door_build.c. */
 void nv_build_free(struct nv_build *build);

@@ -53,8 +53,7 @@ int nv_task_piece(nave_task *task, const void *in, size_t in_size, void *out, si
     return 0;
 }
 
-/* Room for the whole when its first piece comes; what an upload that was given up has left goes with
- * the farm, or the next one of its number. */
+/* Room for the whole when its first piece comes. */
 static unsigned char *room_for(nave_task *task, const char *name, const struct nv_piece_laid *laid)
 {
     size_t size = 0;
@@ -89,6 +88,10 @@ int nv_task_lay(nave_task *task, const void *in, size_t in_size, void *out, size
         return NAVE_EINVAL;
     memcpy(&laid, in, sizeof laid);
     snprintf(name, sizeof name, "\001%llx", (unsigned long long)laid.upload);
+    if (laid.offset == NV_LAID_IN_VAIN) {
+        nv_objects_drop(task->objects, name);
+        return 0;
+    }
     data = room_for(task, name, &laid);
     if (data == NULL || laid.offset > laid.size || some > laid.size - laid.offset) {
         nave_fail(task, "no memory for object '%s' of %llu bytes, or its beginning is missing",

@@ -22,9 +22,11 @@ struct nv_piece_found {
 };
 
 /* Input of nave.lay: this, and the bytes.  The object that the run names is there when all `size` bytes
- * of the upload are. */
+ * of the upload are.  Without bytes, at NV_LAID_IN_VAIN: the upload is given up. */
 struct nv_piece_laid {
     uint64_t upload, offset, size;
 };
+
+#define NV_LAID_IN_VAIN UINT64_MAX
 
 #endif
