@@ -41,6 +41,7 @@ void nv_guests_end(struct nv_guests *guests, int fd)
         return;
     nv_guests_leave(guests, guest);
     guest->there = false;
+    guests->connections--;
 }
 
 /* A free place, or the oldest that is no client's. */
@@ -66,9 +67,11 @@ int nv_guests_come(struct nv_guests *guests, int fd)
     if (guest == NULL)
         return fd;
     victim = guest->there ? guest->peer.fd : -1;
+    guests->connections += !guest->there;
     guest->there = true;
     guest->peer.fd = fd;
     guest->order = ++guests->order;
+    guest->whole = 0;
     return victim;
 }
 

@@ -26,6 +26,7 @@ struct nv_guest {
     uint64_t order;      /* of its coming */
     struct nv_peer peer; /* whose it is; of no bytes: not a client's (yet) */
     double seen;         /* when the client said something, by nv_clock() */
+    uint64_t whole;      /* bytes that had come over the connection by then */
     unsigned asked;      /* requests that are not answered */
     atomic_uint unsent;  /* answers that have not gone out */
     atomic_uint visit;   /* changes when a client leaves; read by any thread */
@@ -34,6 +35,7 @@ struct nv_guest {
 struct nv_guests {
     struct nv_guest places[NV_CONNECTIONS_MAX];
     uint64_t order, left; /* connections that came, clients that left */
+    int connections;      /* that are there */
     atomic_int count;     /* of clients; read by any thread */
 };
 

@@ -13,8 +13,12 @@ enum {
     BYTES_MAX = 64 << 20, /* in letters: then each client may have one */
     LOOK_MAX = 4 << 10,   /* bytes of a request that changes nothing */
     TREE_FACTOR = 40,     /* what a text's tree may take, in its own length */
-    TURN_MAX = 64         /* messages between looks at handshakes and answers */
+    TURN_MAX = 64,        /* messages between looks at handshakes and answers */
+    PART_MAX = 1 << 20,   /* bytes of messages that are not there yet, of a connection; */
+    GREAT_MAX = 64 << 20  /*   of one of control's (ZeroMQ and the system keep some, too) */
 };
+
+#define MEASURE_SECONDS 0.2 /* between looks at these */
 
 /* An answer on its way. */
 struct reply {
@@ -36,6 +40,7 @@ struct nv_porter {
     _Atomic double attended; /*   when it was, by nv_clock() */
     struct nv_guests guests; /* the thread's */
     uint64_t left;           /* of guests.left: those whose letters were thrown away */
+    double measured;         /* when, by nv_clock() */
     atomic_bool ending;
     pthread_mutex_t mutex; /* guards what follows */
     struct nv_letter *letters, **letters_end;
@@ -318,6 +323,7 @@ static void take_in(struct nv_porter *porter, struct nv_letter *letter, struct n
         letter_free(letter);
         return;
     }
+    guest->whole = nv_server_came(guest->peer.fd);
     if (guest->peer.size > 0) {
         letter->guest = guest;
         letter->visit = atomic_load_explicit(&guest->visit, memory_order_relaxed);
@@ -337,6 +343,23 @@ static void receive(struct nv_porter *porter)
         hear_news(porter);
         take_in(porter, letter, &message);
         nv_message_release(&message);
+    }
+}
+
+/* ZeroMQ gathers the frames of a message for as long as more of them come, and shows them then: whoever
+ * sends one without end is hung up on. */
+static void measure(struct nv_porter *porter)
+{
+    double now = nv_clock();
+    if (now - porter->measured < MEASURE_SECONDS)
+        return;
+    porter->measured = now;
+    for (int i = 0; i < NV_CONNECTIONS_MAX; i++) {
+        const struct nv_guest *guest = &porter->guests.places[i];
+        bool control = guest->peer.size > 0 && guest->peer.role == NV_CONTROL;
+        if (guest->there &&
+            nv_server_came(guest->peer.fd) > guest->whole + (control ? GREAT_MAX : PART_MAX))
+            nv_server_hang_up(porter->server, guest->peer.fd);
     }
 }
 
@@ -378,9 +401,11 @@ static void *live(void *arg)
 {
     struct nv_porter *porter = arg;
     while (!atomic_load_explicit(&porter->ending, memory_order_acquire)) {
-        nv_server_wait(porter->server, porter->wake[0]);
+        bool alone = porter->guests.connections == 0;
+        nv_server_wait(porter->server, porter->wake[0], alone ? -1 : MEASURE_SECONDS);
         hear_news(porter);
         receive(porter);
+        measure(porter);
         send_replies(porter);
     }
     return NULL;

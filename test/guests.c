@@ -129,6 +129,10 @@ static void connections_that_say_nothing_give_way(void **state)
     assert_int_equal(nv_guests_come(guests, 1002), -1);
     assert_int_equal(nv_guests_come(guests, 1003), 3);
     assert_int_not_equal(client->peer.size, 0);
+    assert_int_equal(guests->connections, NV_CONNECTIONS_MAX);
+    nv_guests_end(guests, 0);
+    nv_guests_end(guests, 0);
+    assert_int_equal(guests->connections, NV_CONNECTIONS_MAX - 1);
 }
 
 int main(void)

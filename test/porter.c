@@ -347,6 +347,8 @@ static void what_is_too_large_is_refused(void **state)
 {
     struct place *place = *state;
     struct nv_dialog *dialog = talk(place, NV_CONTROL);
+    send_text(dialog, "hello", 0, 0, 0);
+    assert_int_equal(next_code(dialog, 0), NAVE_OK);
     send_text(dialog, "push", 1, 0, NV_PIECE_MAX + 1);
     assert_int_equal(next_code(dialog, 1), NAVE_ESIZE);
     send_text(dialog, "push", 2, NV_TEXT_MAX, 10);
@@ -360,6 +362,23 @@ static void what_is_too_large_is_refused(void **state)
     nv_porter_answer(place->porter, take(place), cJSON_CreateObject(), NULL, 0);
     assert_int_equal(next_code(dialog, 5), NAVE_OK);
     nv_dialog_close(dialog);
+}
+
+/* What comes is looked at now and then only, so it may take several. */
+static void messages_that_are_far_too_long_end(void **state)
+{
+    struct place *place = *state;
+    struct nv_dialog *dialog = talk(place, NV_READONLY);
+    struct nv_message message;
+    send_text(dialog, "hello", 0, 0, 0);
+    assert_int_equal(next_code(dialog, 0), NAVE_OK);
+    do
+        send_text(dialog, "status", 1, 0, 8 * NV_PIECE_MAX);
+    while (nv_dialog_receive(dialog, 60, &message, why) == NAVE_OK &&
+           (nv_message_release(&message), true));
+    assert_non_null(strstr(reason, "closed the connection"));
+    nv_dialog_close(dialog);
+    until_clients(place, 0);
 }
 
 static void a_client_that_has_gone_waits_for_nothing(void **state)
@@ -607,6 +626,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(garbage_harms_nobody, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_hub_that_is_away_is_waited_for, set_up, tear_down),
         cmocka_unit_test_setup_teardown(what_is_too_large_is_refused, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(messages_that_are_far_too_long_end, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_client_that_has_gone_waits_for_nothing, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(what_it_has_ordered_is_done, set_up, tear_down),

@@ -15,6 +15,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -328,13 +329,13 @@ static bool serve_handshake(struct nv_server *server)
     return count > 0;
 }
 
-void nv_server_wait(struct nv_server *server, int fd)
+void nv_server_wait(struct nv_server *server, int fd, double seconds)
 {
     zmq_pollitem_t items[] = {{server->zap, 0, ZMQ_POLLIN, 0},
                               {server->events, 0, ZMQ_POLLIN, 0},
                               {server->router, 0, ZMQ_POLLIN, 0},
                               {NULL, fd, ZMQ_POLLIN, 0}};
-    if (zmq_poll(items, 4, -1) <= 0)
+    if (zmq_poll(items, 4, seconds < 0 ? -1 : (long)(seconds * 1e3)) <= 0)
         return;
     while (serve_handshake(server))
         ;
@@ -373,6 +374,19 @@ void nv_server_hang_up(struct nv_server *server, int fd)
     if (is_ours(server, copy))
         shutdown(copy, SHUT_RDWR);
     close(copy);
+}
+
+/* Linux says it from 4.1 on, in the 17th word of its struct tcp_info, which older headers end before. */
+uint64_t nv_server_came(int fd)
+{
+    uint64_t info[64] = {0};
+    socklen_t size = sizeof info;
+#ifdef __linux__
+    if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, info, &size) == 0)
+        return info[16];
+#endif
+    (void)fd, (void)size;
+    return 0;
 }
 
 /* -------------------------------------------------------------------------------------- messages */

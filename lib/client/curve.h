@@ -16,6 +16,7 @@
 
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <stdint.h>
 
 enum {
     NV_KEY_SIZE = 41,        /* of a key in Z85 (ZeroMQ RFC 32), with its zero */
@@ -67,14 +68,18 @@ int nv_server_open(const struct nv_server_spec *spec, char *url, size_t url_room
                    struct nv_server **server);
 void nv_server_close(struct nv_server *server);
 
-/* Answers handshakes, and waits until there is a message or news of a connection, or `fd` can be read. */
-void nv_server_wait(struct nv_server *server, int fd);
+/* Answers handshakes, and waits until there is a message or news of a connection, or `fd` can be read, for
+ * `seconds` (negative: any time). */
+void nv_server_wait(struct nv_server *server, int fd, double seconds);
 
 /* News of connections: 1: one was accepted; -1: one has ended; 0: there are none. */
 int nv_server_news(struct nv_server *server, int *fd);
 
 /* Ends a connection, if it is still one of the server's. */
 void nv_server_hang_up(struct nv_server *server, int fd);
+
+/* Bytes that have come over a connection so far; 0: it is not known. */
+uint64_t nv_server_came(int fd);
 
 /* 1: stores a message; 0: there is none.  News of how its sender has come are there by then. */
 int nv_server_receive(struct nv_server *server, struct nv_peer *from, struct nv_message *message);
