@@ -65,14 +65,19 @@ static int upload_check(struct nv_door *door, const char *name, const struct nv_
     return NAVE_OK;
 }
 
-/* A piece is on its way to the engines. */
-static void upload_goes_on(struct nv_door *door, const struct nv_piece_laid *laid, size_t size)
+/* A piece is on its way to the engines; or it is not, and an upload that has not begun is given up. */
+static void upload_goes_on(struct nv_door *door, const struct nv_piece_laid *laid, size_t size,
+                           bool on_its_way)
 {
     struct nv_upload *upload = upload_find(door, laid->upload);
     if (upload == NULL)
         return;
-    upload->done += size;
-    upload->pieces++;
+    if (on_its_way) {
+        upload->done += size;
+        upload->pieces++;
+    } else if (laid->offset == 0) {
+        upload->unwanted = true;
+    }
 }
 
 /* It is there. */
@@ -189,21 +194,13 @@ static char *pack(const struct nv_piece_laid *laid, const struct nv_letter *lett
     return input;
 }
 
-int nv_serve_push(struct nv_door *door, struct nv_letter *letter, struct nv_answer *answer)
+/* The piece goes to the engines, and the letter waits for them. */
+static int lay(struct nv_door *door, struct nv_letter *letter, const char *name,
+               const struct nv_piece_laid *laid)
 {
-    struct nv_piece_laid laid = {.size = letter->data_size};
-    size_t size = letter->data_size;
+    size_t size = sizeof *laid + letter->data_size;
+    char *input = pack(laid, letter);
     struct nv_later *later;
-    const char *name;
-    char *input;
-    int rc = read_piece(door, letter, &name, &laid);
-    (void)answer;
-    if (rc == NAVE_OK)
-        rc = laid.offset == 0 ? upload_begin(door, letter, name, &laid)
-                              : upload_check(door, name, &laid);
-    if (rc != NAVE_OK)
-        return rc;
-    input = pack(&laid, letter);
     if (input == NULL)
         return nv_why(door->why, NAVE_ENOMEM, "no memory for a piece");
     later = nv_door_later(door, letter, -1, look_for_laid);
@@ -211,10 +208,24 @@ int nv_serve_push(struct nv_door *door, struct nv_letter *letter, struct nv_answ
         free(input);
         return NAVE_ENOMEM;
     }
-    later->index = laid.upload;
-    rc = on_engines(door, later, NV_KERNEL_LAY, name, input, sizeof laid + size);
-    if (rc == NV_LATER)
-        upload_goes_on(door, &laid, size);
+    later->index = laid->upload;
+    return on_engines(door, later, NV_KERNEL_LAY, name, input, size);
+}
+
+int nv_serve_push(struct nv_door *door, struct nv_letter *letter, struct nv_answer *answer)
+{
+    struct nv_piece_laid laid = {.size = letter->data_size};
+    size_t size = letter->data_size;
+    const char *name;
+    int rc = read_piece(door, letter, &name, &laid);
+    (void)answer;
+    if (rc == NAVE_OK)
+        rc = laid.offset == 0 ? upload_begin(door, letter, name, &laid)
+                              : upload_check(door, name, &laid);
+    if (rc != NAVE_OK)
+        return rc;
+    rc = lay(door, letter, name, &laid);
+    upload_goes_on(door, &laid, size, rc == NV_LATER);
     if (rc == NV_LATER && laid.offset + size == laid.size)
         nv_door_event(door, "push", "'%s', %llu bytes", name, (unsigned long long)laid.size);
     return rc;

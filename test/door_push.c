@@ -57,10 +57,23 @@ static void pieces_in_order(nave_client *client)
     GIVE(NAVE_OK, nave_client_drop(client, "y"));
 }
 
+/* An upload that its engines never heard of takes no place. */
+static void misdirected(nave_client *client)
+{
+    for (int i = 0; i <= UPLOADS; i++) {
+        int rc;
+        while ((rc = nave_client_ask(
+                    client, "{\"do\":\"push\",\"name\":\"far\",\"size\":9,\"engines\":[77]}", "x",
+                    1, 0, NULL, NULL, NULL)) == NAVE_ESTATE)
+            ranks_sleep(0.002);
+        GIVE(NAVE_EENGINE, rc);
+    }
+}
+
 /* Places of uploads become free when their client has gone. */
 static void unfinished(nave_client *client)
 {
-    nave_client *other;
+    nave_client *other = NULL;
     char name[16];
     int rc = NAVE_OK;
     GIVE(NAVE_OK, nave_connect(file, NULL, &other));
@@ -96,10 +109,11 @@ static void largest(nave_client *client)
 
 static void *run_client(void *arg)
 {
-    nave_client *client;
+    nave_client *client = NULL;
     (void)arg;
     GIVE(NAVE_OK, nave_connect(file, NULL, &client));
     pieces_in_order(client);
+    misdirected(client);
     unfinished(client);
     largest(client);
     GIVE(NAVE_OK, nave_client_stop(client));

@@ -135,41 +135,48 @@ static bool next_part(void *socket, zmq_msg_t *last, zmq_msg_t *next)
     return zmq_msg_recv(next, socket, ZMQ_DONTWAIT) >= 0;
 }
 
+/* Bytes that come in several frames; from malloc. */
+struct bytes {
+    char *data;
+    size_t size;
+    bool excess; /* there were too many, and they are not here */
+};
+
 /* Puts a frame's bytes behind those that are there.  False: too many, or no memory. */
-static bool append(struct nv_message *message, zmq_msg_t *part)
+static bool append(struct bytes *bytes, zmq_msg_t *part)
 {
     size_t size = zmq_msg_size(part);
     char *grown;
-    if (size > NV_PIECE_MAX - message->data_size) {
-        message->excess = true;
+    bytes->excess = size > NV_PIECE_MAX - bytes->size;
+    grown = bytes->excess ? NULL : realloc(bytes->data, bytes->size + size + 1);
+    if (grown == NULL) {
+        free(bytes->data);
+        bytes->data = NULL;
+        bytes->size = 0;
         return false;
     }
-    grown = realloc(message->data, message->data_size + size + 1);
-    if (grown == NULL)
-        return false;
-    memcpy(grown + message->data_size, zmq_msg_data(part), size);
-    message->data = grown;
-    message->data_size += size;
+    bytes->data = grown;
+    memcpy(grown + bytes->size, zmq_msg_data(part), size);
+    bytes->size += size;
     return true;
 }
 
 /* The bytes in the frames after `part`.  False: no memory. */
 static bool take_bytes(void *socket, zmq_msg_t *part, struct nv_message *message)
 {
+    struct bytes bytes = {0};
     bool good = true, more = zmq_msg_more(part);
     while (good && more) {
         zmq_msg_t next;
         zmq_msg_init(&next);
-        good = zmq_msg_recv(&next, socket, ZMQ_DONTWAIT) >= 0 && append(message, &next);
+        good = zmq_msg_recv(&next, socket, ZMQ_DONTWAIT) >= 0 && append(&bytes, &next);
         more = zmq_msg_more(&next);
         zmq_msg_close(&next);
     }
-    if (message->excess) {
-        free(message->data);
-        message->data = NULL;
-        message->data_size = 0;
-    }
-    return good || message->excess;
+    message->data = bytes.data;
+    message->data_size = bytes.size;
+    message->excess = bytes.excess;
+    return good || bytes.excess;
 }
 
 /* Text and bytes out of `part` and what follows.  False: no memory. */
@@ -177,12 +184,15 @@ static bool take_message(void *socket, zmq_msg_t *part, struct nv_message *messa
 {
     bool good;
     *message = (struct nv_message){0};
-    message->text = copy_part(part, &message->text_size);
-    good = message->text != NULL && take_bytes(socket, part, message);
+    good = take_bytes(socket, part, message);
     skip_rest(socket);
-    if (!good)
-        nv_message_release(message);
-    return good;
+    if (good)
+        message->text = copy_part(part, &message->text_size);
+    if (message->text == NULL) {
+        free(message->data);
+        message->data = NULL;
+    }
+    return message->text != NULL;
 }
 
 /* ---------------------------------------------------------------------------------- the hub's side */
