@@ -97,7 +97,7 @@ static int add_place(nave_client *client, int rc)
 {
     char text[sizeof client->error];
     const struct nv_connection *c = &client->connection;
-    if (rc != NAVE_ETIMEDOUT && rc != NAVE_ECONNECT)
+    if ((rc != NAVE_ETIMEDOUT && rc != NAVE_ECONNECT) || client->answer != NULL)
         return rc;
     memcpy(text, client->error, sizeof text);
     return nv_why(client->why, NAVE_ECONNECT, "%s at %s (job '%s' on %s): %.3000s%s",
