@@ -293,6 +293,8 @@ NAVE_API int nave_attend(nave *ctx, double seconds);
  *         ...
  *
  * Every rank makes the same declarations in the same order; they are not collective and do not wait.
+ * Before the first poll what is set changes rank 0's value only, commands are refused, and an array of which
+ * rank 0 has only a part is fetched when polls begin.
  * Names: 1 to 127 bytes; a name that was declared before is declared anew.  NAVE_OK, NAVE_EINVAL,
  * NAVE_ENOMEM. */
 
@@ -337,11 +339,18 @@ NAVE_API int nave_command(nave *ctx, const char *name, nave_command_fn *run, voi
  * were submitted.  Collective; it may synchronise the ranks, but mostly does not: they agree once in
  * about ten milliseconds, or 256 calls, by a broadcast that was begun that long before (MPI_Ibcast over a communicator
  * of Nave's), so a change comes at the same step on all ranks, some twenty milliseconds after it was
- * asked for, or with the next step but one.  All other calls cost a few nanoseconds.  While the
- * job is paused from outside it does not return.
+ * asked for, or with the next step but one.  The first call does wait for all ranks, which are alike
+ * from then on: what was set before is set on all of them.  All other calls cost a few nanoseconds.
+ * While the job is paused from outside it does not return.
  *
- * NAVE_OK; NAVE_EDRAINED on all ranks alike, from then on, when the job was asked to stop; or an error.
- * Without a door it does nothing. */
+ * All ranks make as many polls.  One that calls nave_serve() or nave_close() after fewer does not hold up the
+ * others: they get NAVE_EDISAGREE, and nave_error() says which rank has left, at the end of the present
+ * window, some ten milliseconds later at most.  So when a rank is lost: NAVE_ELOST; and when one has failed,
+ * the code of its failure.  What clients ask for in the meantime is refused (NAVE_ESTATE), and what no
+ * poll has taken up within a minute is given up (NAVE_ETIMEDOUT).
+ *
+ * NAVE_OK; NAVE_EDRAINED on all ranks alike, from then on, when the job was asked to stop; or an error,
+ * from then on, after which nave_close() is what remains.  Without a door it does nothing. */
 NAVE_API int nave_poll(nave *ctx);
 
 /* ---------------------------------------------------------------------------------------- views */

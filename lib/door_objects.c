@@ -88,11 +88,12 @@ static struct nv_snapshot_made *made_find(struct nv_door *door, uint64_t number)
     return NULL;
 }
 
-/* All ranks let theirs go, at the next poll. */
+/* All ranks that have it let theirs go, at the next poll. */
 static void release(struct nv_door *door, struct nv_snapshot_made *made)
 {
-    nv_order_unwanted(
-        nv_steer_order(door->hub->ctx->steer, NV_ORDER_RELEASE, "", "", made->number));
+    if (made->order->ranks > 0)
+        nv_order_unwanted(
+            nv_steer_order(door->hub->ctx->steer, NV_ORDER_RELEASE, "", "", made->number));
     nv_order_unwanted(made->order);
     *made = (struct nv_snapshot_made){0};
     door->held--;
@@ -114,17 +115,11 @@ static void add_list(cJSON *object, const char *name, const uint64_t *numbers, i
         cJSON_AddItemToArray(list, cJSON_CreateNumber((double)numbers[i]));
 }
 
-/* Ranks that a snapshot has parts of. */
-static int parts_of(const struct nv_door *door)
-{
-    return nv_steer_polls(door->hub->ctx->steer) ? door->hub->ctx->size : 1;
-}
-
 /* A value of its own on each rank is an array with an element for each. */
-static void show_parts(const struct nv_door *door, const struct nv_order *order, cJSON *object)
+static void show_parts(const struct nv_order *order, cJSON *object)
 {
     const nave_array *array = &order->array;
-    int ranks = parts_of(door);
+    int ranks = order->ranks;
     int dims = array->dims > 0 ? array->dims : 1;
     uint64_t shape[NAVE_DIMS] = {(uint64_t)ranks};
     cJSON *parts;
@@ -148,8 +143,7 @@ static void show_parts(const struct nv_door *door, const struct nv_order *order,
 /* The first rank on which it failed. */
 static int outcome(struct nv_door *door, const struct nv_order *order)
 {
-    int ranks = parts_of(door);
-    for (int r = 0; order->rc == NAVE_OK && r < ranks; r++)
+    for (int r = 0; order->rc == NAVE_OK && r < order->ranks; r++)
         if (order->parts[r].rc != NAVE_OK)
             return nv_why(door->why, (int)order->parts[r].rc, "rank %d: %s", r,
                           nave_strerror((int)order->parts[r].rc));
@@ -163,17 +157,18 @@ static int look_for_snapshot(struct nv_door *door, struct nv_later *later, struc
     int rc;
     if (made == NULL)
         return nv_why(door->why, NAVE_EOBJECT, "the snapshot is gone");
-    if (!made->order->done)
+    rc = nv_steer_look(door->hub->ctx->steer, made->order, door->why);
+    if (rc > 0)
         return NV_LATER;
     made->since = nv_hub_time(door->hub);
-    rc = outcome(door, made->order);
+    rc = rc == NAVE_OK ? outcome(door, made->order) : rc;
     if (rc != NAVE_OK) {
         release(door, made);
         return rc;
     }
     cJSON_AddNumberToObject(answer->object, "snapshot", (double)made->number);
     cJSON_AddNumberToObject(answer->object, "step", (double)made->order->step);
-    show_parts(door, made->order, answer->object);
+    show_parts(made->order, answer->object);
     return NAVE_OK;
 }
 
@@ -195,12 +190,12 @@ int nv_serve_snapshot(struct nv_door *door, struct nv_letter *letter, struct nv_
     later = nv_door_later(door, letter, -1, look_for_snapshot);
     if (later == NULL)
         return NAVE_ENOMEM;
-    later->index = made->number = ++door->snapshots;
-    made->order = nv_steer_order(steer, NV_ORDER_SNAPSHOT, name, "", made->number);
-    if (made->order == NULL)
-        made->number = 0; /* and the look will say so */
-    else
+    later->index = ++door->snapshots;
+    made->order = nv_steer_order(steer, NV_ORDER_SNAPSHOT, name, "", later->index);
+    if (made->order != NULL) { /* otherwise the look says that there is none */
+        made->number = later->index;
         door->held++;
+    }
     return NV_LATER;
 }
 

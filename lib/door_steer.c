@@ -8,9 +8,10 @@
 
 static int look_for_order(struct nv_door *door, struct nv_later *later, struct nv_answer *answer)
 {
-    const struct nv_order *order = later->order;
-    if (!order->done)
-        return NV_LATER;
+    struct nv_order *order = later->order;
+    int rc = nv_steer_look(door->hub->ctx->steer, order, door->why);
+    if (rc != NAVE_OK)
+        return rc > 0 ? NV_LATER : rc;
     cJSON_AddNumberToObject(answer->object, "step", (double)order->step);
     if (order->kind == NV_ORDER_COMMAND)
         cJSON_AddNumberToObject(answer->object, "result", order->code);

@@ -640,6 +640,7 @@ int nave_close_with(nave **where, int status)
         nave_serve(ctx);
     else if (ctx->usable)
         rc = hub_end(ctx, status);
+    nv_steer_part(ctx);
     end_beside(ctx);
     if (ctx->opened && !ctx->broken) {
         int met = meet(ctx);

@@ -3,6 +3,7 @@
 #include "clock.h"
 #include "engine.h"
 #include "hub.h"
+#include "steer.h"
 #include "subhub.h"
 #include "vigil.h"
 
@@ -53,7 +54,7 @@ int nave_turn(nave *ctx)
 }
 
 /* An engine whose hub is gone has nobody to work for. */
-static int look_for_hub(nave *ctx, struct nv_idle *idle, double *next)
+int nv_serve_look(nave *ctx, struct nv_idle *idle, double *next)
 {
     double now;
     const char *how;
@@ -79,13 +80,14 @@ int nave_serve(nave *ctx)
     int rc = NAVE_OK;
     if (ctx->rank == 0 || (ctx->engine == NULL && ctx->subhub == NULL))
         return ctx->rank == 0 && ctx->usable ? NAVE_OK : NAVE_ESTATE;
+    nv_steer_leave(ctx);
     nv_serve_idle(ctx, &idle);
     slack = nv_clock_sharpen();
     while (ctx->usable && rc == NAVE_OK) {
         bool worked;
         rc = nv_serve_turn(ctx, &idle, &worked);
         if (rc == NAVE_OK && !worked)
-            rc = look_for_hub(ctx, &idle, &next);
+            rc = nv_serve_look(ctx, &idle, &next);
         if (rc == NAVE_OK)
             nv_idle(&idle, worked);
     }

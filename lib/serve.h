@@ -15,4 +15,7 @@ void nv_serve_idle(const nave *ctx, struct nv_idle *idle);
  * the hub has closed the farm; or an error. */
 int nv_serve_turn(nave *ctx, struct nv_idle *idle, bool *worked);
 
+/* Whether rank 0 lives, as often as is due; *next is 0 before the first look.  NAVE_OK or NAVE_ELOST. */
+int nv_serve_look(nave *ctx, struct nv_idle *idle, double *next);
+
 #endif

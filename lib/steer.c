@@ -1,5 +1,6 @@
 /* steer - see steer.h.  SPDX-License-Identifier: BSD-3-Clause */
 #include "steer.h"
+#include "clock.h"
 #include "error_mpi.h"
 #include "kernel.h"
 #include "poll.h"
@@ -10,22 +11,28 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define ORDER_SECONDS 60.0 /* that an order waits for a poll */
+#define HEAR_SECONDS 10e-3 /* between looks whether ranks have left */
+
 /* ------------------------------------------------------------------------------------ open, close */
 
 int nv_steer_open(nave *ctx, bool open)
 {
     struct nv_steer *steer = ctx->steer = calloc(1, sizeof *steer);
+    int rc;
     if (steer == NULL)
         return nv_error_set(&ctx->error, NAVE_ENOMEM, "no memory for steering");
     steer->ctx = ctx;
     steer->mpi = MPI_COMM_NULL;
+    steer->part_request = MPI_REQUEST_NULL;
     steer->due = 1;
     steer->orders_end = &steer->orders;
     if (!open)
         return NAVE_OK;
-    steer->open = true;
-    return nv_error_mpi(&ctx->error, MPI_Comm_dup(ctx->mpi, &steer->mpi),
-                        "duplicating the communicator");
+    rc = nv_error_mpi(&ctx->error, MPI_Comm_dup(ctx->mpi, &steer->mpi),
+                      "duplicating the communicator");
+    steer->open = rc == NAVE_OK;
+    return rc == NAVE_OK ? nv_leave_open(steer) : rc;
 }
 
 static void order_free(struct nv_order *order)
@@ -45,12 +52,14 @@ static void named_free(struct nv_named *named)
     }
 }
 
+/* What MPI may still write to, after a rank was lost, stays. */
 void nv_steer_close(nave *ctx)
 {
     struct nv_steer *steer = ctx->steer;
+    bool ended;
     if (steer == NULL)
         return;
-    nv_poll_end(steer);
+    ended = nv_poll_end(steer);
     while (steer->orders != NULL) {
         struct nv_order *order = steer->orders;
         steer->orders = order->next;
@@ -62,18 +71,17 @@ void nv_steer_close(nave *ctx)
     nv_snapshots_release(&steer->snapshots);
     if (steer->mpi != MPI_COMM_NULL && !ctx->broken)
         MPI_Comm_free(&steer->mpi);
-    free(steer);
     ctx->steer = NULL;
+    if (!ended)
+        return;
+    free(steer->text);
+    free(steer->sends);
+    free(steer);
 }
 
 const struct nv_snapshots *nv_steer_snapshots(const struct nv_steer *steer)
 {
     return steer != NULL ? &steer->snapshots : NULL;
-}
-
-bool nv_steer_polls(const struct nv_steer *steer)
-{
-    return steer->polls > 0;
 }
 
 /* ----------------------------------------------------------------------------------- declarations */
@@ -329,8 +337,25 @@ void nv_steer_describe(const struct nv_steer *steer, cJSON *object)
 
 /* ----------------------------------------------------------------------------------------- orders */
 
-int nv_steer_check(const struct nv_steer *steer, enum nv_order_kind kind, const char *name,
-                   const char *text, struct nv_why why)
+/* Rank 0 has only a part of an array that others have the rest of. */
+static bool is_part(const struct nv_steer *steer, const struct nv_named *named)
+{
+    const nave_array *array = &named->array;
+    for (int d = 0; d < array->dims; d++)
+        if (array->count[d] != array->shape[d])
+            return steer->ctx->size > 1;
+    return false;
+}
+
+static bool needs_poll(const struct nv_steer *steer, enum nv_order_kind kind, const char *name)
+{
+    const struct nv_named *named = nv_named_find(steer->arrays, name);
+    return steer->polls > 0 ||
+           (kind == NV_ORDER_SNAPSHOT && named != NULL && is_part(steer, named));
+}
+
+static int check_name(const struct nv_steer *steer, enum nv_order_kind kind, const char *name,
+                      const char *text, struct nv_why why)
 {
     const struct nv_named *named;
     if (kind == NV_ORDER_SET) {
@@ -351,6 +376,24 @@ int nv_steer_check(const struct nv_steer *steer, enum nv_order_kind kind, const 
     return NAVE_OK;
 }
 
+int nv_steer_check(struct nv_steer *steer, enum nv_order_kind kind, const char *name,
+                   const char *text, struct nv_why why)
+{
+    int rc = check_name(steer, kind, name, text, why);
+    if (rc != NAVE_OK || !needs_poll(steer, kind, name))
+        return rc;
+    nv_leave_hear(steer);
+    return nv_poll_over(steer) ? nv_why(why, NAVE_ESTATE, "the program does not poll any more")
+                               : NAVE_OK;
+}
+
+static void list_order(struct nv_steer *steer, struct nv_order *order)
+{
+    order->listed = true;
+    *steer->orders_end = order;
+    steer->orders_end = &order->next;
+}
+
 struct nv_order *nv_steer_order(struct nv_steer *steer, enum nv_order_kind kind, const char *name,
                                 const char *text, uint64_t snapshot)
 {
@@ -361,24 +404,74 @@ struct nv_order *nv_steer_order(struct nv_steer *steer, enum nv_order_kind kind,
     order->name = strdup(name);
     order->text = strdup(text);
     order->snapshot = snapshot;
+    order->since = nv_clock();
     order->parts = calloc((size_t)steer->ctx->size, sizeof *order->parts);
     if (order->name == NULL || order->text == NULL || order->parts == NULL) {
         order_free(order);
         return NULL;
     }
-    *steer->orders_end = order;
-    steer->orders_end = &order->next;
-    if (steer->polls == 0)
-        nv_poll_alone(steer);
+    if (needs_poll(steer, kind, name))
+        list_order(steer, order);
+    else
+        nv_poll_alone(steer, order);
     return order;
 }
 
-/* An order that is done is in no list any more. */
 void nv_order_unwanted(struct nv_order *order)
 {
     if (order == NULL)
         return;
     order->unwanted = true;
-    if (order->done)
+    if (!order->listed)
         order_free(order);
+}
+
+/* -------------------------------------------------------------------------- orders nobody takes up */
+
+/* What all ranks have been told of stays in the list: they carry it out if they poll again. */
+static void give_up(struct nv_steer *steer, struct nv_order *order, int code)
+{
+    struct nv_order **link = &steer->orders;
+    size_t before = 0;
+    for (; *link != order; link = &(*link)->next)
+        before++;
+    order->done = true;
+    order->rc = code;
+    if (before < steer->told)
+        return;
+    *link = order->next;
+    if (order->next == NULL)
+        steer->orders_end = link;
+    order->next = NULL;
+    order->listed = false;
+}
+
+/* Whether there is an end of polling that was not known yet; not at each look. */
+static bool is_over(struct nv_steer *steer, double now)
+{
+    if (now >= steer->hear_next) {
+        steer->hear_next = now + HEAR_SECONDS;
+        nv_leave_hear(steer);
+    }
+    return nv_poll_over(steer);
+}
+
+int nv_steer_look(struct nv_steer *steer, struct nv_order *order, struct nv_why why)
+{
+    double now = nv_clock();
+    if (order->done)
+        return NAVE_OK;
+    if (is_over(steer, now)) {
+        give_up(steer, order, NAVE_ESTATE);
+        return nv_why(why, NAVE_ESTATE, "the program does not poll any more");
+    }
+    if (steer->seen_polls != steer->polls) {
+        steer->seen_polls = steer->polls;
+        steer->seen = now;
+    }
+    if (now - fmax(order->since, steer->seen) < ORDER_SECONDS)
+        return 1;
+    give_up(steer, order, NAVE_ETIMEDOUT);
+    return nv_why(why, NAVE_ETIMEDOUT, "the program has not polled for %.0f s%s", ORDER_SECONDS,
+                  order->listed ? "; this is done when it does" : "");
 }
