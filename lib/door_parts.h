@@ -53,6 +53,7 @@ struct nv_outside {
     bool told;      /* that it is complete */
 };
 
+/* Who knows the number of a snapshot, a random one, has it: the client that asked. */
 struct nv_snapshot_made {
     uint64_t number; /* 0: the place is free */
     struct nv_order *order;
@@ -90,7 +91,7 @@ struct nv_door {
     struct nv_budget budget; /* of their inputs and results */
     size_t untold;           /* of those, that are not known to be complete */
     double fetched; /* when somebody asked last for what has become of a call, on nv_hub_time() */
-    uint64_t uploads, snapshots, builds;
+    uint64_t uploads, builds;
     struct nv_snapshot_made made[NV_SNAPSHOTS];
     size_t held; /* snapshots that are there */
     struct nv_upload upload[NV_UPLOADS];

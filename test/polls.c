@@ -336,6 +336,49 @@ static void orders_that_no_poll_takes_up_are_given_up(void **state)
     ranks_agree();
 }
 
+/* ------------------------------------------------------------------------------ others' snapshots */
+
+static int ask_about(nave_client *client, const char *what, double snapshot)
+{
+    char request[128];
+    snprintf(request, sizeof request, "{\"do\":\"%s\",\"snapshot\":%.0f,\"rank\":0}", what,
+             snapshot);
+    return nave_client_ask(client, request, NULL, 0, 60, NULL, NULL, NULL);
+}
+
+/* One that is not told the number does not find it out. */
+static void try_numbers(nave_client *client)
+{
+    const char *answer = NULL, *at;
+    double number = 0;
+    expect(client, NAVE_OK,
+           nave_client_ask(client, "{\"do\":\"snapshot\",\"name\":\"rows\"}", NULL, 0, 60, &answer,
+                           NULL, NULL),
+           "snapshot");
+    at = answer != NULL ? strstr(answer, "\"snapshot\":") : NULL;
+    if (at != NULL)
+        number = strtod(at + strlen("\"snapshot\":"), NULL);
+    for (int guess = 1; guess < 20; guess++)
+        expect(client, NAVE_OK, ask_about(client, "release", guess), "release of another's");
+    expect(client, NAVE_OK, ask_about(client, "piece", number), "piece");
+    expect(client, NAVE_OK, ask_about(client, "release", number), "release");
+    expect(client, NAVE_EOBJECT, ask_about(client, "piece", number), "piece of one that is gone");
+    expect(client, NAVE_OK, nave_client_stop(client), "stop");
+}
+
+static void numbers_of_snapshots_cannot_be_guessed(void **state)
+{
+    nave *ctx = NULL;
+    struct client client;
+    (void)state;
+    open_farm(&ctx);
+    start_client(&client, try_numbers);
+    GIVES(NAVE_EDRAINED, poll_on(ctx));
+    close_farm(&ctx);
+    end_client(&client);
+    ranks_agree();
+}
+
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
@@ -348,6 +391,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(ranks_are_alike_from_the_first_poll),
         cmocka_unit_test(nothing_is_taken_after_the_last_poll),
         cmocka_unit_test(orders_that_no_poll_takes_up_are_given_up),
+        cmocka_unit_test(numbers_of_snapshots_cannot_be_guessed),
     };
     int failed;
     ranks_init(&argc, &argv);
