@@ -11,8 +11,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define ORDER_SECONDS 60.0 /* that an order waits for a poll */
 #define HEAR_SECONDS 10e-3 /* between looks whether ranks have left */
+
+double nv_order_seconds = 60;
 
 /* ------------------------------------------------------------------------------------ open, close */
 
@@ -469,9 +470,9 @@ int nv_steer_look(struct nv_steer *steer, struct nv_order *order, struct nv_why 
         steer->seen_polls = steer->polls;
         steer->seen = now;
     }
-    if (now - fmax(order->since, steer->seen) < ORDER_SECONDS)
+    if (now - fmax(order->since, steer->seen) < nv_order_seconds)
         return 1;
     give_up(steer, order, NAVE_ETIMEDOUT);
-    return nv_why(why, NAVE_ETIMEDOUT, "the program has not polled for %.0f s%s", ORDER_SECONDS,
+    return nv_why(why, NAVE_ETIMEDOUT, "the program has not polled for %.0f s%s", nv_order_seconds,
                   order->listed ? "; this is done when it does" : "");
 }

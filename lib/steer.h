@@ -72,6 +72,9 @@ struct nv_order *nv_steer_order(struct nv_steer *steer, enum nv_order_kind kind,
                                 const char *text, uint64_t snapshot);
 void nv_order_unwanted(struct nv_order *order);
 
+/* That an order waits for a poll; tests do not have the time. */
+extern double nv_order_seconds;
+
 /* Whether there is such a thing, the value may be that, and a poll may still come. */
 int nv_steer_check(struct nv_steer *steer, enum nv_order_kind kind, const char *name,
                    const char *text, struct nv_why why);

@@ -5,6 +5,7 @@
 #include "ranks.h"
 
 #include "nave_client.h"
+#include "steer.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -316,7 +317,7 @@ static void fill_places(nave_client *client)
     look_at_rows(client);
 }
 
-/* A minute without polls, of ranks that do not leave.  On one rank only: it is a long one. */
+/* A time without polls, of ranks that do not leave.  On one rank only: there is no more to it on many. */
 static void orders_that_no_poll_takes_up_are_given_up(void **state)
 {
     nave *ctx = NULL;
@@ -324,6 +325,7 @@ static void orders_that_no_poll_takes_up_are_given_up(void **state)
     (void)state;
     if (ranks.size > 1)
         return;
+    nv_order_seconds = 1;
     open_farm(&ctx);
     GIVES(NAVE_OK, nave_poll(ctx));
     start_client(&client, fill_places);
