@@ -299,7 +299,7 @@ NAVE_API int nave_attend(nave *ctx, double seconds);
  * NAVE_ENOMEM. */
 
 /* Values that may be changed from outside, between min and max, at `value`, which stays the caller's
- * and holds the present value. */
+ * and holds the present value, between them too. */
 NAVE_API int nave_steer_double(nave *ctx, const char *name, double *value, double min, double max);
 NAVE_API int nave_steer_int64(nave *ctx, const char *name, int64_t *value, int64_t min,
                               int64_t max);

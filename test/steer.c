@@ -117,6 +117,7 @@ static void values_change_everywhere_at_once(void **state)
     GIVES(NAVE_OK, nave_steer_flag(ctx, "flag", &all.flag));
     GIVES(NAVE_OK, nave_steer_text(ctx, "title", all.title, sizeof all.title));
     GIVES(NAVE_EINVAL, nave_steer_double(ctx, "x", &all.dt, 1, 0));
+    GIVES(NAVE_EINVAL, nave_steer_double(ctx, "x", &all.dt, all.dt + 1, all.dt + 2));
     GIVES(NAVE_EINVAL, nave_steer_double(ctx, "", &all.dt, 0, 1));
     GIVES(NAVE_EINVAL, nave_steer_double(ctx, "x", NULL, 0, 1));
     start_client(&client, set_values);
