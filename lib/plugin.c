@@ -78,7 +78,7 @@ int nv_plugin_load(const void *bytes, size_t size, const nave_kernel **kernels, 
                     "it names no kernels: NAVE_PLUGIN(NAVE_KERNEL(function)) is missing");
     else if (link.call(&calls) != NAVE_PLUGIN_CALLS)
         rc = nv_why(why, NAVE_ECOMPILE, "it was made for another version of Nave");
-    if (rc != NAVE_OK) {
+    if (rc != NAVE_OK || table == NULL) {
         dlclose(handle);
         return rc;
     }

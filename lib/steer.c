@@ -146,11 +146,11 @@ int nave_steer_double(nave *ctx, const char *name, double *value, double min, do
 int nave_steer_int64(nave *ctx, const char *name, int64_t *value, int64_t min, int64_t max)
 {
     struct nv_named *named = NULL;
-    int rc = min <= max && (value == NULL || (*value >= min && *value <= max))
-                 ? NAVE_OK
-                 : nv_error_set(&ctx->error, NAVE_EINVAL, "'%s' is %lld, and may be %lld to %lld",
-                                name, value != NULL ? (long long)*value : 0, (long long)min,
-                                (long long)max);
+    int rc =
+        min <= max && (value == NULL || (*value >= min && *value <= max))
+            ? NAVE_OK
+            : nv_error_set(&ctx->error, NAVE_EINVAL, "'%s' is %lld, and may be %lld to %lld", name,
+                           value != NULL ? (long long)*value : 0, (long long)min, (long long)max);
     if (rc == NAVE_OK)
         rc = declare_value(ctx, name, NV_STEER_INT64, value, &named);
     if (rc != NAVE_OK || named == NULL)

@@ -80,7 +80,7 @@ static void *run_client(void *arg)
 
 static void start_client(struct client *client, void (*act)(nave_client *client))
 {
-    client->act = act;
+    *client = (struct client){.act = act};
     if (ranks.rank == 0)
         NEED(pthread_create(&client->thread, NULL, run_client, client) == 0);
 }

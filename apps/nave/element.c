@@ -43,7 +43,7 @@ static uint64_t whole_of(const unsigned char *at, size_t size)
 /* The highest bit of a smaller one is its sign. */
 static uint64_t extend(uint64_t whole, size_t size)
 {
-    uint64_t sign = UINT64_C(1) << (8 * size - 1);
+    uint64_t sign = size > 0 ? UINT64_C(1) << (8 * size - 1) % 64 : 0;
     return (whole ^ sign) - sign;
 }
 
