@@ -72,9 +72,11 @@ static uint64_t *loads_of(const struct nv_hub *hub)
 {
     const nave *ctx = hub->ctx;
     uint64_t *loads = calloc((size_t)ctx->size * 3, sizeof *loads);
-    uint64_t *members = loads + ctx->size, *left = members + ctx->size; /* by sub-hub */
+    uint64_t *members, *left; /* by sub-hub */
     if (loads == NULL)
         return NULL;
+    members = loads + ctx->size;
+    left = members + ctx->size;
     for (int r = 0; ctx->leaders != NULL && r < ctx->size; r++)
         members[ctx->leaders[r]]++;
     for (int r = 1; ctx->leaders != NULL && r < ctx->size; r++)

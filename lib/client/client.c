@@ -15,7 +15,7 @@ const char *nave_client_error(const nave_client *client)
 
 int nave_connection_place(const char *name, int shared, char *path, size_t room)
 {
-    char reason[8];
+    char reason[8] = "";
     return nv_connfile_place(name, shared != 0, path, room, (struct nv_why){reason, sizeof reason});
 }
 
