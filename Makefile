@@ -89,6 +89,7 @@ ALL_LIBS    = -Wl,--as-needed $(LIB_LIBS) $(PNG_LIBS) $(CURSES_LIBS) $(READLINE_
 # Only "quoted" includes may find a layer's own headers: lib/sched.h must never stand in for <sched.h>.
 $(O)/obj/lib/%   $(O)/lint/lib/%:   own = -iquote $(S)lib -iquote $(S)lib/client
 $(O)/obj/apps/%  $(O)/lint/apps/%:  own = -iquote $(S)apps/common
+$(O)/obj/apps/nave/% $(O)/lint/apps/nave/%: own += -iquote $(S)lib/client
 $(O)/obj/bench/% $(O)/lint/bench/%: own = -iquote $(S)apps -iquote $(S)apps/common
 $(O)/obj/test/%  $(O)/lint/test/%:  own = -iquote $(S)lib -iquote $(S)lib/client -iquote $(S)apps -iquote $(S)apps/common $(CMOCKA_CFLAGS)
 $(foreach x,simulate guard journal,$(O)/obj/bench/$x.o $(O)/lint/bench/$x.tidy): own += -iquote $(S)lib -iquote $(S)lib/client

@@ -4,6 +4,9 @@
 # Names of kernels, objects and values come from the job that the line so far leads to; where none answers within half
 # a second, or only through ssh, there are none.
 
+_nave_verbs='start topo log batch status top engines kernels calls tasks explain events submit wait result cancel forget
+objects push pull drop set watch command pause resume stop cc shell'
+
 # The job's answer to a verb, as one line of JSON.  ssh is kept from asking for passwords amid a line.
 _nave_ask() {
     NAVE_SSH=false "$_nave_program" "${_nave_job[@]}" --timeout 0.5 "$1" --json 2>/dev/null </dev/null
@@ -66,6 +69,7 @@ _nave_options() {
 # What may follow a verb as its argument number $2.
 _nave_argument() {
     case $1:$2 in
+    help:0) _nave_offer "$_nave_verbs" ;;
     submit:0) _nave_offer "$(_nave_names kernels kernels)" ;;
     pull:0) _nave_offer "$(_nave_names status published; _nave_names objects objects)" ;;
     push:0) _nave_offer "$(_nave_names objects objects)" ;;
@@ -136,8 +140,7 @@ _nave() {
     elif [ "${_nave_word#-}" != "$_nave_word" ]; then
         _nave_offer "$(_nave_options "$verb")"
     elif [ -z "$verb" ]; then
-        _nave_offer 'start topo log batch status top engines kernels calls tasks explain events submit wait result
-cancel forget objects push pull drop set watch command pause resume stop cc shell'
+        _nave_offer "$_nave_verbs help"
     else
         _nave_argument "$verb" "$arguments"
     fi

@@ -1,6 +1,7 @@
 /* kernel - see kernel.h.  SPDX-License-Identifier: BSD-3-Clause */
 #include "kernel.h"
 #include "error_mpi.h"
+#include "nearest.h"
 #include "signature.h"
 #include "task.h"
 
@@ -405,41 +406,14 @@ int nv_kernels_find(const struct nv_kernels *kernels, const char *name)
     return -1;
 }
 
-/* Number of single-character changes that turn one name into the other (Levenshtein 1966). */
-static size_t distance(const char *a, const char *b)
-{
-    size_t row[NV_NAME_MAX + 2];
-    size_t width = strlen(b);
-    for (size_t j = 0; j <= width; j++)
-        row[j] = j;
-    for (size_t i = 0; a[i] != '\0'; i++) {
-        size_t corner = row[0];
-        row[0] = i + 1;
-        for (size_t j = 0; j < width; j++) {
-            size_t change = corner + (a[i] != b[j]);
-            size_t step = 1 + (row[j] < row[j + 1] ? row[j] : row[j + 1]);
-            corner = row[j + 1];
-            row[j + 1] = change < step ? change : step;
-        }
-    }
-    return row[width];
-}
-
 const char *nv_kernels_near(const struct nv_kernels *kernels, const char *name)
 {
-    const char *best = NULL;
-    size_t least;
+    struct nv_nearest nearest;
     if (!nv_name_ok(name))
         return NULL;
-    least = strlen(name) / 3 + 2;
-    for (size_t i = NV_KERNEL_OWN; i < kernels->count; i++) {
-        if (kernels->names[i] == NULL)
-            continue;
-        size_t d = distance(name, kernels->names[i]);
-        if (d < least) {
-            least = d;
-            best = kernels->names[i];
-        }
-    }
-    return best;
+    nearest = nv_nearest_to(name);
+    for (size_t i = NV_KERNEL_OWN; i < kernels->count; i++)
+        if (kernels->names[i] != NULL)
+            nv_nearest_try(&nearest, kernels->names[i]);
+    return nearest.best;
 }

@@ -43,6 +43,29 @@ same 'ranks and state' '3 running' "$(value json ranks) $(value json state)"
 good events
 says 'the farm is open: 3 ranks' out
 
+# --- lines that are wrong, and help
+
+refused 2 'nave status: unknown option --foo' status --foo
+refused 2 'nave submit: --wait takes no argument' submit --wait=3 echo x
+refused 2 'nave submit: --priority needs an argument' submit --priority
+refused 2 'nave: statsu: not known; did you mean status?' statsu
+job=''
+refused 2 'nave: -c needs an argument' -c
+refused 2 "nave: a verb is missing: 'status' is taken as the argument of --ssh" --ssh status
+good -cfarm status
+good help
+cp out help
+good --help
+cmp out help || wrong 'nave help is not nave --help'
+good help submit
+for option in wait each-line each engines priority retries guard time-limit; do
+    says "^  .*--$option[ ,]" out
+done
+good help start
+says '^usage: nave start' out
+refused 2 'nave: pul: not known; did you mean pull?' help pul
+job=$farm
+
 # --- submitting: a word, words that are one, a file, standard input
 
 call echo hello

@@ -63,7 +63,7 @@ END
 for verb in status submit pull stop; do
     says "^$verb " out
 done
-says '^usage: submit ' out
+says '^usage: nave submit ' out
 lines 0 </dev/null
 
 # Pipes, and what a call leaves to the next.
@@ -75,6 +75,7 @@ says '^hello$' out
 gives 'one line' shell -c 'submit -w echo "one line"'
 refused 1 'no call 999' shell -c 'result 999'
 refused 2 'nosuch: not known' shell -c nosuch
+refused 2 'nave shell: histroy: not known; did you mean history?' shell -c histroy
 refused 2 'nothing is expected here' shell nosuch
 job=$folder/farm.readonly.json
 refused 1 'is not for a readonly connection' shell -c stop

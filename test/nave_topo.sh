@@ -37,10 +37,10 @@ fails()
 
 fails 'nave: a verb is missing'
 fails 'nave: what: not known' what
-fails 'nave: --what: not known' --what
-fails 'nave topo: --what: unknown option' topo --what
+fails 'nave: unknown option --what' --what
+fails 'nave topo: unknown option --what' topo --what
 fails 'nave topo: unknown option -w' topo -w
-fails 'nave topo: --json=x: unknown option' topo --json=x
+fails 'nave topo: --json takes no argument' topo --json=x
 fails 'nave topo: what: nothing is expected here' topo what
 
 for words in --help -h 'topo --help' 'topo -h'; do

@@ -81,12 +81,18 @@ int cli_real(const char *program, const char *option, const char *text, double l
 int cli_refuse(const char *program, int what, char **argv)
 {
     const char *word = argv[optind - 1];
+    int length = (int)strcspn(word, "="), is_long = strncmp(word, "--", 2) == 0;
 
-    if (optopt != 0 && optopt < 256)
-        cli_error(program, what == ':' ? "-%c needs an argument" : "unknown option -%c", optopt);
+    if (what == ':' && is_long)
+        cli_error(program, "%.*s needs an argument", length, word);
+    else if (what == ':')
+        cli_error(program, "-%c needs an argument", optopt);
+    else if (optopt == 0)
+        cli_error(program, "unknown option %.*s, or unclear", length, word);
+    else if (is_long && word[length] == '=')
+        cli_error(program, "%.*s takes no argument", length, word);
     else
-        cli_error(program, what == ':' ? "%s needs an argument" : "%s: unknown option, or unclear",
-                  word);
+        cli_error(program, "unknown option -%c", optopt);
     return -1;
 }
 

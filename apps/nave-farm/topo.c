@@ -59,11 +59,7 @@ static int options_read(options *o, int argc, char **argv)
             puts(PROGRAM " (Nave) " NAVE_VERSION);
             return 1;
         default:
-            if (optopt != 0 && optopt < JSON)
-                cli_error(VERB, "unknown option -%c", optopt);
-            else
-                cli_error(VERB, "%s: unknown option, or unclear", argv[optind - 1]);
-            return -1;
+            return cli_refuse(VERB, name, argv);
         }
     }
     if (optind < argc)

@@ -330,7 +330,7 @@ int calls_wait(remote *r, int argc, char **argv)
 {
     double seconds = -1;
     int status = CLI_OK;
-    for (int name; (name = getopt(argc, argv, ":t:")) != -1;)
+    for (int name; (name = options_next(argc, argv, ":t:")) != -1;)
         if (name != 't')
             return options_wrong("wait", name, argv);
         else if (cli_real("nave wait", "-t", optarg, 0, 1e9, &seconds) != 0)
@@ -374,7 +374,7 @@ int calls_result(remote *r, int argc, char **argv)
     double seconds = -1;
     const char *file = NULL;
     uint64_t call, index;
-    for (int name; (name = getopt(argc, argv, ":t:o:")) != -1;)
+    for (int name; (name = options_next(argc, argv, ":t:o:")) != -1;)
         if (name == 'o')
             file = optarg;
         else if (name != 't')
@@ -392,7 +392,7 @@ int calls_result(remote *r, int argc, char **argv)
 static int each_call(remote *r, const char *verb, int (*act)(nave_client *, uint64_t), int argc,
                      char **argv)
 {
-    int status = CLI_OK, name = getopt(argc, argv, ":");
+    int status = CLI_OK, name = options_next(argc, argv, ":");
     if (name != -1)
         return options_wrong(verb, name, argv);
     if (options_need(verb, argc, optind, "a call") != 0)

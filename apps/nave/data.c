@@ -89,7 +89,7 @@ out:
 
 int data_drop(remote *r, int argc, char **argv)
 {
-    int status = CLI_OK, name = getopt(argc, argv, ":");
+    int status = CLI_OK, name = options_next(argc, argv, ":");
     if (name != -1)
         return options_wrong("drop", name, argv);
     if (options_need("drop", argc, optind, "a name") != 0)

@@ -22,7 +22,7 @@ static cJSON *ask(remote *r, const char *verb, cJSON *request, int *status)
 
 static int no_arguments(const char *verb, int argc, char **argv)
 {
-    int name = getopt(argc, argv, ":");
+    int name = options_next(argc, argv, ":");
     if (name != -1)
         return options_wrong(verb, name, argv);
     return options_end(verb, argc, argv, optind) != 0 ? CLI_USAGE : CLI_OK;
@@ -359,7 +359,7 @@ int look_explain(remote *r, int argc, char **argv)
 {
     cJSON *request, *answer;
     uint64_t call, index;
-    int status = CLI_USAGE, name = getopt(argc, argv, ":");
+    int status = CLI_USAGE, name = options_next(argc, argv, ":");
     if (name != -1)
         return options_wrong("explain", name, argv);
     if (options_need("explain", argc, optind, "a task") != 0 ||
@@ -401,7 +401,7 @@ int look_events(remote *r, int argc, char **argv)
     uint64_t most = 1024;
     double after = 0, seconds = 0, last;
     int follow = 0;
-    for (int name; (name = getopt(argc, argv, ":fn:")) != -1;)
+    for (int name; (name = options_next(argc, argv, ":fn:")) != -1;)
         if (name == 'f')
             follow = 1;
         else if (name != 'n')

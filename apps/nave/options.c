@@ -62,6 +62,12 @@ int options_task(const char *verb, const char *text, uint64_t *call, uint64_t *i
     return say(verb, "%s: this is no task; they are CALL or CALL.INDEX, such as 3.17", text);
 }
 
+int options_next(int argc, char **argv, const char *brief)
+{
+    static const struct option none[] = {{NULL, 0, NULL, 0}};
+    return getopt_long(argc, argv, brief, none, NULL);
+}
+
 int options_end(const char *verb, int argc, char **argv, int at)
 {
     return at < argc ? say(verb, "%s: nothing is expected here", argv[at]) : 0;

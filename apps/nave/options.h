@@ -11,6 +11,9 @@ int options_ranks(const char *verb, const char *text, int **ranks, size_t *count
 /* "CALL" or "CALL.INDEX"; *index is UINT64_MAX where there is none.  -1 as above. */
 int options_task(const char *verb, const char *text, uint64_t *call, uint64_t *index);
 
+/* The next option, as getopt() says it, but long ones are known to be none. */
+int options_next(int argc, char **argv, const char *brief);
+
 /* Nothing more is expected at argv[at].  0, or -1 as above. */
 int options_end(const char *verb, int argc, char **argv, int at);
 

@@ -3,45 +3,74 @@
 #include "program.h"
 
 #include <getopt.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 const remote_verb remote_verbs[] = {
-    {"status", look_status, "", "how the job is getting on"},
-    {"top", top_run, "[-d SECONDS] [-b [-n COUNT]]", "the same, live, on the whole screen"},
-    {"engines", look_engines, "", "its engines and what they do"},
-    {"kernels", look_kernels, "", "its kernels and their signatures"},
-    {"calls", look_calls, "", "its calls, the program's and those from outside"},
+    {"status", look_status, "", "how the job is getting on", ""},
+    {"top", top_run, "[-d SECONDS] [-b [-n COUNT]]", "the same, live, on the whole screen",
+     "  -d, --delay SECONDS  between two looks (1)\n"
+     "  -b, --batch          as text, again and again\n"
+     "  -n, --count COUNT    with -b: so often\n"},
+    {"engines", look_engines, "", "its engines and what they do", ""},
+    {"kernels", look_kernels, "", "its kernels and their signatures", ""},
+    {"calls", look_calls, "", "its calls, the program's and those from outside", ""},
     {"tasks", look_tasks,
      "[--waiting] [--running] [--succeeded] [--failed] [--cancelled] [-n LIMIT] [CALL]",
-     "its tasks"},
-    {"explain", look_explain, "CALL[.INDEX]", "where a task is, and why it does not run"},
-    {"events", look_events, "[-f] [-n COUNT]", "what happened; -f: and what happens"},
+     "its tasks",
+     "  --waiting, --running, --succeeded, --failed, --cancelled\n"
+     "                       those in any of these states\n"
+     "  -n, --limit LIMIT    so many at most\n"},
+    {"explain", look_explain, "CALL[.INDEX]", "where a task is, and why it does not run", ""},
+    {"events", look_events, "[-f] [-n COUNT]", "what happened; -f: and what happens",
+     "  -f                   go on, until Ctrl-C\n"
+     "  -n COUNT             the last ones only\n"},
     {"submit", calls_submit,
-     "[-p PRIORITY] [-r RETRIES] [-g] [-t SECONDS] [-e RANK,...] [--each] [-w] [--each-line] "
-     "KERNEL "
-     "[WORD...|@FILE|-]",
-     "a task, or one for each line; -w: wait, and print results"},
-    {"wait", calls_wait, "[-t SECONDS] CALL[.INDEX]...", "until calls, or tasks, are finished"},
+     "[OPTION...] KERNEL [WORD...|@FILE|-]\n"
+     "       nave submit --each-line [OPTION...] KERNEL [FILE]",
+     "a task, or one for each line; -w: wait, and print results",
+     "  -w, --wait           wait, and print results\n"
+     "      --each-line      a task for each line of standard input, or of a file\n"
+     "      --each           a task on each engine, all with the one input\n"
+     "  -e, --engines RANK,...  on these engines only\n"
+     "  -p, --priority N     calls of higher priority go first (0)\n"
+     "  -r, --retries N      run a task that fails again, so often (0)\n"
+     "  -g, --guard          in a child process of the engine\n"
+     "  -t, --time-limit SECONDS  that a task may run; implies --guard\n"},
+    {"wait", calls_wait, "[-t SECONDS] CALL[.INDEX]...", "until calls, or tasks, are finished",
+     "  -t SECONDS           no longer than this\n"},
     {"result", calls_result, "[-t SECONDS] [-o FILE] CALL[.INDEX]",
-     "of a task, or of all of a call"},
-    {"cancel", calls_cancel, "CALL...", "what has not begun"},
-    {"forget", calls_forget, "CALL...", "finished calls from outside, and their results"},
-    {"objects", look_objects, "", "objects on the engines, and what is published"},
+     "of a task, or of all of a call",
+     "  -t SECONDS           wait for it no longer than this\n"
+     "  -o FILE              the bytes of one result, to this file\n"},
+    {"cancel", calls_cancel, "CALL...", "what has not begun", ""},
+    {"forget", calls_forget, "CALL...", "finished calls from outside, and their results", ""},
+    {"objects", look_objects, "", "objects on the engines, and what is published", ""},
     {"push", data_push, "[-e RANK,...] [--scatter] NAME FILE|-",
-     "a file to the engines, as an object"},
+     "a file to the engines, as an object",
+     "  -e, --engines RANK,...  to these engines only\n"
+     "      --scatter        in blocks, a part to each engine\n"},
     {"pull", data_pull, "[-e RANK] [--gather] [-o FILE] [--type TYPE] [--range LOW,HIGH] NAME",
-     "an object or a published array: .npy, .png, or as it is"},
-    {"drop", data_drop, "NAME...", "objects"},
-    {"set", steer_set, "NAME VALUE", "a steering value"},
-    {"watch", steer_watch, "[-d SECONDS] [-n COUNT] NAME", "a steering value, or a published one"},
-    {"command", steer_command, "NAME [TEXT]", "a command of the program's"},
-    {"pause", steer_pause, "", "no task begins, no step is made"},
-    {"resume", steer_resume, "", "on again"},
-    {"stop", steer_stop, "", "the job ends in good order"},
-    {"cc", build_cc, "FILE.c", "compile kernels on the hub's host, and add them to the job"},
-    {"shell", shell_run, "[-c LINE]", "all of these at a prompt"},
+     "an object or a published array: .npy, .png, or as it is",
+     "  -o, --output FILE    .npy, .png, or any other name: the bytes as they are\n"
+     "  -e, --engine RANK    the object of this engine\n"
+     "      --gather         the parts of all engines\n"
+     "      --type TYPE      of an object's numbers (uint8), for .npy and .png\n"
+     "      --range LOW,HIGH  of .png: what gets the first colour, and the last\n"},
+    {"drop", data_drop, "NAME...", "objects", ""},
+    {"set", steer_set, "NAME VALUE", "a steering value", ""},
+    {"watch", steer_watch, "[-d SECONDS] [-n COUNT] NAME", "a steering value, or a published one",
+     "  -d SECONDS           between two looks (1)\n"
+     "  -n COUNT             so often; otherwise until Ctrl-C\n"},
+    {"command", steer_command, "NAME [TEXT]", "a command of the program's", ""},
+    {"pause", steer_pause, "", "no task begins, no step is made", ""},
+    {"resume", steer_resume, "", "on again", ""},
+    {"stop", steer_stop, "", "the job ends in good order", ""},
+    {"cc", build_cc, "FILE.c", "compile kernels on the hub's host, and add them to the job", ""},
+    {"shell", shell_run, "[-c LINE]", "all of these at a prompt",
+     "  -c, --command LINE   this line only\n"},
 };
 
 const size_t remote_verb_count = sizeof remote_verbs / sizeof *remote_verbs;
@@ -113,11 +142,22 @@ const cJSON *remote_list(const cJSON *object, const char *name)
 
 /* --------------------------------------------------------------------------------------- calling */
 
+void remote_help(const remote_verb *verb)
+{
+    printf("usage: nave %s%s%s\n%s\n%s%s", verb->name, verb->usage[0] != '\0' ? " " : "",
+           verb->usage, verb->what, verb->options[0] != '\0' ? "\n" : "", verb->options);
+}
+
+static int wants_help(int argc, char **argv)
+{
+    return argc > 1 && (strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "--help") == 0);
+}
+
 int remote_call(remote *r, const remote_verb *verb, int argc, char **argv)
 {
-    if (argc > 1 && (strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "--help") == 0)) {
-        printf("usage: nave [-c FILE] [--ssh USER@LOGIN] [--timeout SECONDS] [--json] %s%s%s\n%s\n",
-               verb->name, verb->usage[0] != '\0' ? " " : "", verb->usage, verb->what);
+    if (wants_help(argc, argv)) {
+        remote_help(verb);
+        puts("\nnave --help: options of all verbs (-c, --ssh, --timeout, --json)");
         return CLI_OK;
     }
     optind = 0; /* from the beginning, with glibc and musl */
@@ -131,29 +171,62 @@ struct common {
     int json;
 };
 
-/* Whether the word at `at` is such an option; then how many words it takes. */
-static int common_words(int argc, char **argv, int at, int brief, struct common *c)
+static const struct {
+    const char *brief, *full;
+    size_t at; /* in struct common */
+} commons[] = {{"-c", "--connection", offsetof(struct common, file)},
+               {NULL, "--ssh", offsetof(struct common, ssh)},
+               {NULL, "--timeout", offsetof(struct common, timeout)}};
+
+enum { COMMONS = sizeof commons / sizeof *commons };
+
+/* How short an option may be: behind the verb -cNAME may be a word for a kernel. */
+enum brief { FULL, BRIEF, JOINED };
+
+/* Whether the word is the option i of these, with its argument (*value) or without (NULL). */
+static int is_common(size_t i, const char *word, enum brief brief, const char **value)
 {
-    const struct {
-        const char *brief, *full;
-        const char **value;
-    } all[] = {{"-c", "--connection", &c->file},
-               {NULL, "--ssh", &c->ssh},
-               {NULL, "--timeout", &c->timeout}};
-    const char *word = argv[at];
-    if (strcmp(word, "--json") == 0)
+    size_t length = strlen(commons[i].full);
+    *value = NULL;
+    if (strncmp(word, commons[i].full, length) == 0 && word[length] == '=')
+        *value = word + length + 1;
+    else if (brief == JOINED && commons[i].brief != NULL &&
+             strncmp(word, commons[i].brief, 2) == 0 && word[2] != '\0')
+        *value = word + 2;
+    else
+        return strcmp(word, commons[i].full) == 0 ||
+               (brief != FULL && commons[i].brief != NULL && strcmp(word, commons[i].brief) == 0);
+    return 1;
+}
+
+/* How many words the option at `at` takes; 0: it is none of these; -1: its argument is missing. */
+static int common_words(int argc, char **argv, int at, enum brief brief, struct common *c)
+{
+    const char *value;
+    if (strcmp(argv[at], "--json") == 0)
         return c->json = 1;
-    for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
-        size_t length = strlen(all[i].full);
-        if (strncmp(word, all[i].full, length) == 0 && word[length] == '=')
-            return *all[i].value = word + length + 1, 1;
-        if (strcmp(word, all[i].full) != 0 &&
-            (!brief || all[i].brief == NULL || strcmp(word, all[i].brief) != 0))
+    for (size_t i = 0; i < COMMONS; i++) {
+        int words = 1;
+        if (!is_common(i, argv[at], brief, &value))
             continue;
-        if (at + 1 >= argc)
-            return cli_error(PROGRAM, "%s: an argument is missing", word), -1;
-        return *all[i].value = argv[at + 1], 2;
+        if (value == NULL && at + 1 >= argc)
+            return -1;
+        if (value == NULL) {
+            value = argv[at + 1];
+            words = 2;
+        }
+        *(const char **)((char *)c + commons[i].at) = value;
+        return words;
     }
+    return 0;
+}
+
+int remote_takes_word(const char *option)
+{
+    const char *value;
+    for (size_t i = 0; i < COMMONS; i++)
+        if (is_common(i, option, BRIEF, &value))
+            return value == NULL;
     return 0;
 }
 
@@ -162,9 +235,7 @@ int remote_verb_at(int argc, char **argv)
     struct common c = {0};
     int at = 1;
     while (at < argc) {
-        int words = strcmp(argv[at], "-c") == 0 && at + 1 >= argc ? 1 : 0;
-        if (words == 0 && argv[at][0] == '-' && at + 1 < argc)
-            words = common_words(argc, argv, at, 1, &c);
+        int words = argv[at][0] == '-' ? common_words(argc, argv, at, JOINED, &c) : 0;
         if (words <= 0)
             return at;
         at += words;
@@ -178,12 +249,12 @@ static int take_common(struct common *c, int argc, char **argv)
 {
     int left = 0, ended = 0;
     for (int at = 1; at < argc;) {
+        enum brief brief = left == 0 ? JOINED : strcmp(argv[0], "shell") != 0 ? BRIEF : FULL;
         int words;
         ended = ended || strcmp(argv[at], "--") == 0;
-        words =
-            ended ? 0 : common_words(argc, argv, at, left == 0 || strcmp(argv[0], "shell") != 0, c);
+        words = ended ? 0 : common_words(argc, argv, at, brief, c);
         if (words < 0)
-            return -1;
+            return cli_error(PROGRAM, "%s needs an argument", argv[at]), -1;
         if (words == 0)
             argv[left++] = argv[at++];
         else
@@ -191,11 +262,6 @@ static int take_common(struct common *c, int argc, char **argv)
     }
     argv[left] = NULL;
     return left;
-}
-
-static int wants_help(int argc, char **argv)
-{
-    return argc > 1 && (strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "--help") == 0);
 }
 
 int remote_main(const remote_verb *verb, int argc, char **argv)

@@ -20,8 +20,9 @@ typedef int remote_fn(remote *r, int argc, char **argv);
 typedef struct remote_verb {
     const char *name;
     remote_fn *run;
-    const char *usage; /* its arguments */
-    const char *what;  /* a line of help */
+    const char *usage;   /* its arguments */
+    const char *what;    /* a line of help */
+    const char *options; /* a line for each of its own, or "" */
 } remote_verb;
 
 extern const remote_verb remote_verbs[];
@@ -32,6 +33,12 @@ const remote_verb *remote_find(const char *name);
 
 /* Runs a verb, with help (-h, --help) where it is asked for. */
 int remote_call(remote *r, const remote_verb *verb, int argc, char **argv);
+
+/* Its usage, what it does, and its options. */
+void remote_help(const remote_verb *verb);
+
+/* Whether the word is one of the options that all verbs have, and needs an argument behind it. */
+int remote_takes_word(const char *option);
 
 /* Where the verb is in a command line that may begin with the options that all verbs have; argc: nowhere. */
 int remote_verb_at(int argc, char **argv);

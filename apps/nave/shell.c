@@ -2,9 +2,11 @@
  *
  * Read on in shell_words (a line as words), shell_edit (typing), shell_names (what can be completed). */
 #include "cli.h"
+#include "nearest.h"
 #include "options.h"
 #include "remote.h"
 #include "shell_edit.h"
+#include "shell_names.h"
 #include "shell_words.h"
 #include "spawn.h"
 #include "program.h"
@@ -34,13 +36,26 @@ typedef struct shell {
 static int help_all(void)
 {
     for (size_t i = 0; i < remote_verb_count; i++)
-        printf("%-9s %s%s%s\n", remote_verbs[i].name, remote_verbs[i].usage,
-               remote_verbs[i].usage[0] != '\0' ? "\n          " : "", remote_verbs[i].what);
-    puts("help      [VERB]\n          this, or the same of a verb\n"
+        printf("%-9s %s\n", remote_verbs[i].name, remote_verbs[i].what);
+    puts("help      [VERB]: this, or how a verb is used\n"
          "history   lines that were typed\n"
          "exit      also quit, and Ctrl-D\n"
          "! COMMAND run by the system's shell");
     return CLI_OK;
+}
+
+static int unknown(const char *word)
+{
+    struct nv_nearest near = nv_nearest_to(word);
+    for (size_t i = 0; i < remote_verb_count; i++)
+        nv_nearest_try(&near, remote_verbs[i].name);
+    for (size_t i = 0; shell_builtins[i] != NULL; i++)
+        nv_nearest_try(&near, shell_builtins[i]);
+    if (near.best != NULL)
+        cli_error(VERB, "%s: not known; did you mean %s?", word, near.best);
+    else
+        cli_error(VERB, "%s: not known (help lists the verbs)", word);
+    return CLI_USAGE;
 }
 
 static int help(shell *s, int argc, char **argv)
@@ -50,12 +65,9 @@ static int help(shell *s, int argc, char **argv)
     if (argc < 2)
         return help_all();
     verb = remote_find(argv[1]);
-    if (verb == NULL) {
-        cli_error(VERB, "%s: not known (help lists the verbs)", argv[1]);
-        return CLI_USAGE;
-    }
-    printf("usage: %s%s%s\n%s\n", verb->name, verb->usage[0] != '\0' ? " " : "", verb->usage,
-           verb->what);
+    if (verb == NULL)
+        return unknown(argv[1]);
+    remote_help(verb);
     return CLI_OK;
 }
 
@@ -119,11 +131,8 @@ static int call(shell *s, shell_words *words)
     if (shell_words_take(words, "--json") > 0)
         one.json = 1;
     verb = words->count > 0 ? remote_find(words->words[0]) : NULL;
-    if (verb == NULL) {
-        cli_error(VERB, "%s: not known (help lists the verbs)",
-                  words->count > 0 ? words->words[0] : "--json");
-        return CLI_USAGE;
-    }
+    if (verb == NULL)
+        return unknown(words->count > 0 ? words->words[0] : "--json");
     status = remote_call(&one, verb, words->count, words->words);
     fflush(stdout);
     if (status > SIGNALLED && status != INTERRUPTED)

@@ -39,7 +39,7 @@ int steer_command(remote *r, int argc, char **argv)
 
 static int simply(remote *r, const char *verb, int (*act)(nave_client *), int argc, char **argv)
 {
-    int name = getopt(argc, argv, ":");
+    int name = options_next(argc, argv, ":");
     if (name != -1)
         return options_wrong(verb, name, argv);
     if (options_end(verb, argc, argv, optind) != 0)
@@ -123,7 +123,7 @@ int steer_watch(remote *r, int argc, char **argv)
     double seconds = 1;
     uint64_t count = UINT64_MAX;
     int steered = 1;
-    for (int name; (name = getopt(argc, argv, ":d:n:")) != -1;)
+    for (int name; (name = options_next(argc, argv, ":d:n:")) != -1;)
         if (name == 'd'   ? cli_real("nave watch", "-d", optarg, 0.05, 1e6, &seconds) != 0
             : name == 'n' ? cli_number("nave watch", "-n", optarg, 1, UINT64_MAX, &count) != 0
                           : options_wrong("watch", name, argv) != CLI_OK)
@@ -147,7 +147,7 @@ int build_cc(remote *r, int argc, char **argv)
     void *source;
     size_t size;
     const char *messages = "";
-    int rc, name = getopt(argc, argv, ":");
+    int rc, name = options_next(argc, argv, ":");
     if (name != -1)
         return options_wrong("cc", name, argv);
     if (options_need("cc", argc, optind, "a file") != 0 ||
