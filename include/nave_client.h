@@ -79,6 +79,9 @@ NAVE_API int nave_client_ask(nave_client *client, const char *request, const voi
                              size_t size, double seconds, const char **answer,
                              const void **answer_data, size_t *answer_size);
 
+/* The job's last answer to any of these functions, as JSON text, without its bytes; "{}": there was none. */
+NAVE_API const char *nave_client_answer(const nave_client *client);
+
 /* How tasks from outside are placed; all zero is the default.  As in nave_policy. */
 typedef struct nave_client_policy {
     int priority, retries, guard;

@@ -182,9 +182,11 @@ static int unknown_kernel(nave_view *view, const char *name)
     if (near != NULL)
         return nv_error_set(&ctx->error, NAVE_EKERNEL,
                             "no rank has a kernel '%s'; did you mean '%s'?", name, near);
-    return nv_error_set(&ctx->error, NAVE_EKERNEL,
-                        "no rank has a kernel '%s'; there are %zu others", name,
-                        ctx->kernels.count - NV_KERNEL_OWN);
+    if (ctx->kernels.count == NV_KERNEL_OWN)
+        return nv_error_set(&ctx->error, NAVE_EKERNEL, "no rank has any kernel, nor '%s'", name);
+    return nv_error_set(&ctx->error, NAVE_EKERNEL, "no rank has a kernel '%s', but %zu other%s",
+                        name, ctx->kernels.count - NV_KERNEL_OWN,
+                        ctx->kernels.count - NV_KERNEL_OWN == 1 ? "" : "s");
 }
 
 /* The engines of the view that have the kernel. */

@@ -100,6 +100,7 @@ good wait $call
 good tasks $call
 same 'engines of --each' '0 1 2' "$(sed 's/.*engine \([0-9]*\) .*/\1/' out | sort | xargs)"
 refused 1 "no kernel 'nosuch'" submit nosuch x
+refused 1 "no kernel 'ehco'; did you mean 'echo'?" submit ehco x
 refused 1 'rank 7' submit -e 7 echo x
 refused 2 'no list of ranks' submit -e x echo x
 
@@ -305,7 +306,7 @@ kernel square.c 'x * nonsense'
 ask cc square.c
 same 'exit status of nave cc of what does not compile' 1 $status
 says '^square.c:8:[0-9]*: error: .*nonsense' err
-says '^nave: cc: square.c: ' err
+says '^nave cc: square.c: ' err
 gives 18 submit -w square 3
 printf 'static int x;\n' >none.c
 kernel wrong.c x
@@ -434,7 +435,7 @@ mkdir empty
 XDG_RUNTIME_DIR="$TMPDIR/empty" ask status
 same 'exit status without any job' 1 $status
 says "no job to be seen in .*/empty/nave or $TMPDIR/.nave/run: name its connection file" err
-refused 1 'missing.json: No such file' -c missing.json status
+refused 1 "no job 'missing.json' to be seen in $folder, $TMPDIR/.nave/run or this folder" -c missing.json status
 : >empty.json
 refused 1 'empty.json: it is empty' -c empty.json status
 head -c 150 "$farm" >part.json

@@ -277,7 +277,7 @@ ended() # WHAT
     wait $client
     same "exit status of a client, $1" 1 $?
     [ $(($(date +%s) - began)) -le 10 ] || wrong "after $(($(date +%s) - began)) s only the client ended, $1"
-    [ "$(grep -c "^nave: events: .*(job 'far' on hubhost)" err)" = 1 ] || { wrong "no error, $1:"; cat err; }
+    [ "$(grep -c "^nave events: .*(job 'far' on hubhost)" err)" = 1 ] || { wrong "no error, $1:"; cat err; }
     clean "a client, $1"
 }
 

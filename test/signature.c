@@ -377,7 +377,8 @@ static void whole_numbers_go_to_their_limits(void **state)
 
 static void words_must_be_whole(void **state)
 {
-    const char *no_int[] = {"x=", "1 ", " 1", "1.0", "1e3", "--1", "-", "0x", "0xg", "true", "1a"};
+    const char *no_int[] = {"x=",   "1 ",   " 1",  "1.0", "1.5e0", "1e",  "1e-1", "e3",
+                            "1e 3", "1e3.", "--1", "-",   "0x",    "0xg", "true", "1a"};
     const char *no_double[] = {"x=", "1 ", " 1", "1.0f", "1e", "true", "1,2"};
     (void)state;
     for (size_t i = 0; i < sizeof no_int / sizeof *no_int; i++)
@@ -387,6 +388,14 @@ static void words_must_be_whole(void **state)
     refuses(encode_words, "double strike", "strkie=3", "strike: 'strkie=3' is not a number");
     refuses(encode_words, "double x", "1e999", "x: '1e999' is out of the range of double");
     refuses(encode_words, "float x", "1e39", "x: '1e39' is out of the range of float");
+    reads(encode_words, "int x", "1e6", "1000000");
+    reads(encode_words, "int x", "-2.5E3", "-2500");
+    reads(encode_words, "int x", "120e-1", "12");
+    reads(encode_words, "int x", "0e9999", "0");
+    reads(encode_words, "uint64_t x", "1e19", "10000000000000000000");
+    refuses(encode_words, "uint64_t x", "1e20", "x: '1e20' is out of the range of uint64_t");
+    refuses(encode_words, "unsigned x", "-1e1", "x: '-1e1' is out of the range of unsigned");
+    refuses(encode_words, "int x", "3e9", "x: '3e9' is out of the range of int");
     refuses(encode_words, "int x[3]", "1,2", "x: '1,2' has 2 elements, 3 are needed");
     refuses(encode_words, "int x[3]", "1,2,3,4", "has 4 elements");
     refuses(encode_words, "int x[3]", "x=", "x: '' has 0 elements");
@@ -401,10 +410,10 @@ static void words_must_be_all_there(void **state)
 {
     char digits[700] = "";
     (void)state;
-    refuses(encode_words, "int x, int y", "1", "1 words, 2 are needed: x, y");
-    refuses(encode_words, "int x", "1|2", "2 words, 1 are needed: x");
-    refuses(encode_words, "", "1", "1 words, 0 are needed: none");
-    refuses(encode_words, "int x", "", "0 words, 1 are needed: x");
+    refuses(encode_words, "int x, int y", "1", "1 word, 2 are needed: x, y");
+    refuses(encode_words, "int x", "1|2", "2 words, 1 is needed: x");
+    refuses(encode_words, "", "1", "1 word, 0 are needed: none");
+    refuses(encode_words, "int x", "", "0 words, 1 is needed: x");
     refuses(encode_words, "int x, int y", "x=1|2", "'2': either all words are NAME=VALUE or none");
     refuses(encode_words, "int x, int y", "1|y=2", "'1': either all");
     refuses(encode_words, "int x, int y", "x=1|x=2", "x: given again as 'x=2'");
@@ -459,10 +468,10 @@ static void json_must_be_right(void **state)
     refuses(encode_json, "int x", "null", "x: not a number");
     refuses(encode_json, "int x", "{}", "x: no value is given");
     refuses(encode_json, "int x", "[[1]]", "x: not a number");
-    refuses(encode_json, "int x", "[1, 2]", "2 values, 1 are needed: x");
+    refuses(encode_json, "int x", "[1, 2]", "2 values, 1 is needed: x");
     refuses(encode_json, "double x", "1e999", "x: inf is out of the range of double");
     refuses(encode_json, "float x", "3.4028235677973366e38", "out of the range of float");
-    refuses(encode_json, "int x[2]", "[1]", "x: 1 elements, 2 are needed");
+    refuses(encode_json, "int x[2]", "[1]", "x: 1 element, 2 are needed");
     refuses(encode_json, "int x[2]", "[1, []]", "x: not a number");
     refuses(encode_json, "int x[2]", "\"1,2\"", "x: not an array");
     refuses(encode_json, "char s[]", "1", "s: not a string");
@@ -471,10 +480,10 @@ static void json_must_be_right(void **state)
     refuses(encode_json, "int x, int y", "{\"x\": 1}", "y: no value is given");
     refuses(encode_json, "int x, int y", "{\"x\": 1, \"z\": 1}", "no member is called 'z'");
     refuses(encode_json, "int x, int y", "{\"x\": 1, \"x\": 1}", "x: given twice");
-    refuses(encode_json, "int x, int y", "[1]", "1 values, 2 are needed: x, y");
+    refuses(encode_json, "int x, int y", "[1]", "1 value, 2 are needed: x, y");
     refuses(encode_json, "int x, int y", "1", "neither an object nor an array");
     refuses(encode_json, "", "1", "neither an object nor an array");
-    refuses(encode_json, "", "[1]", "1 values, 0 are needed");
+    refuses(encode_json, "", "[1]", "1 value, 0 are needed");
 }
 
 static void a_missing_value_is_for_nothing_only(void **state)

@@ -1,5 +1,6 @@
 /* client - connecting, and asking.  SPDX-License-Identifier: BSD-3-Clause */
 #include "client.h"
+#include "signature_parts.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -72,6 +73,19 @@ static int outcome(nave_client *client)
                   message != NULL ? message : nave_strerror(code->valueint));
 }
 
+/* What a job passes on may be bytes of any kind; others shall be able to read the JSON. */
+static void make_utf8(char *text)
+{
+    size_t length, left = text != NULL ? strlen(text) : 0;
+    for (; left > 0; text += length, left -= length) {
+        length = nv_signature_utf8((unsigned char *)text, left);
+        if (length == 0) {
+            *text = '?';
+            length = 1;
+        }
+    }
+}
+
 /* Takes in messages until the one that was asked for. */
 static int await(nave_client *client, double seconds)
 {
@@ -84,6 +98,7 @@ static int await(nave_client *client, double seconds)
         rc = nv_dialog_receive(client->dialog, seconds, &client->message, client->why);
         if (rc != NAVE_OK)
             return rc;
+        make_utf8(client->message.text);
         client->answer = cJSON_Parse(client->message.text);
         if (!cJSON_IsObject(client->answer))
             return nv_why(client->why, NAVE_EPROTOCOL, "the answer is no JSON object");
@@ -93,17 +108,24 @@ static int await(nave_client *client, double seconds)
     }
 }
 
-static int add_place(nave_client *client, int rc)
+/* The dialog's own words say neither where nor whose. */
+static int add_place(nave_client *client, int rc, double seconds)
 {
     char text[sizeof client->error];
     const struct nv_connection *c = &client->connection;
-    if ((rc != NAVE_ETIMEDOUT && rc != NAVE_ECONNECT) || client->answer != NULL)
+    if (client->answer != NULL) /* it is the hub that says so */
         return rc;
     memcpy(text, client->error, sizeof text);
-    return nv_why(client->why, NAVE_ECONNECT, "%s at %s (job '%s' on %s): %.3000s%s",
-                  rc == NAVE_ETIMEDOUT ? "no answer" : "no connection", c->url, c->job, c->location,
-                  text,
-                  rc == NAVE_ETIMEDOUT ? "; the program may be busy outside of Nave's calls" : "");
+    if (rc == NAVE_ETIMEDOUT)
+        return nv_why(
+            client->why, NAVE_ECONNECT,
+            "no answer at %s (job '%s' on %s) within %g s; the program may be busy outside of "
+            "Nave's calls",
+            c->url, c->job, c->location, seconds);
+    if (rc == NAVE_ECONNECT)
+        return nv_why(client->why, NAVE_ECONNECT, "no connection at %s (job '%s' on %s): %.3000s",
+                      c->url, c->job, c->location, text);
+    return rc;
 }
 
 int nv_client_do(nave_client *client, cJSON *request, const void *data, size_t size, double seconds)
@@ -131,7 +153,8 @@ int nv_client_do(nave_client *client, cJSON *request, const void *data, size_t s
     free(text);
     if (rc != NAVE_OK)
         return rc;
-    return add_place(client, await(client, seconds < 0 ? -1 : client->timeout + seconds));
+    seconds = seconds < 0 ? -1 : client->timeout + seconds;
+    return add_place(client, await(client, seconds), seconds);
 }
 
 int nave_client_ask(nave_client *client, const char *request, const void *data, size_t size,
@@ -152,6 +175,11 @@ int nave_client_ask(nave_client *client, const char *request, const void *data, 
     if (answer_size != NULL)
         *answer_size = client->message.data_size;
     return rc;
+}
+
+const char *nave_client_answer(const nave_client *client)
+{
+    return client != NULL && client->message.text != NULL ? client->message.text : "{}";
 }
 
 void nv_client_keep(nave_client *client, void *data)

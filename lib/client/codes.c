@@ -1,6 +1,7 @@
 /* codes - results as names and texts, and messages of one line: what needs no MPI.
  * SPDX-License-Identifier: BSD-3-Clause */
 #include "codes.h"
+#include "signature_parts.h"
 
 #include <stdio.h>
 
@@ -41,6 +42,7 @@ void nv_error_line(char *text, size_t room, const char *format, va_list args)
     for (char *c = text; *c != '\0'; c++)
         if ((unsigned char)*c < ' ' || *c == 127)
             *c = ' ';
+    nv_signature_plain(text);
 }
 
 int nv_why(struct nv_why why, int code, const char *format, ...)

@@ -1,6 +1,6 @@
 /* codes - results as names and texts, and messages of one line: what needs no MPI.
  *
- * Invariant: a message is always a terminated string without control characters.
+ * Invariant: a message is always a terminated string of UTF-8 without control characters.
  */
 #ifndef NV_CODES_H
 #define NV_CODES_H
@@ -18,7 +18,8 @@ struct nv_why {
 /* Leaves the reason and returns `code`. */
 int nv_why(struct nv_why why, int code, const char *format, ...) NAVE_PRINTF(3, 4);
 
-/* vsnprintf that replaces control characters, so that one message stays one line. */
+/* vsnprintf that replaces control characters by blanks, so that one message stays one line, and what is no UTF-8 by
+ * '?'.  (Kernels say what they like.) */
 void nv_error_line(char *text, size_t room, const char *format, va_list args);
 
 #endif

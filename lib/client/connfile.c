@@ -356,6 +356,18 @@ static bool find_named(const char *name, char *out, size_t room)
     return false;
 }
 
+/* A name that is nowhere: says where it was looked for. */
+static int not_found(const char *name, struct nv_why why)
+{
+    char folders[FOLDERS][NV_PATH_MAX] = {""};
+    for (int i = 0; i < FOLDERS; i++)
+        if (!folder_of(i, folders[i], sizeof folders[i]))
+            folders[i][0] = '\0';
+    return nv_why(why, NAVE_ECONNECT, "no job '%.200s' to be seen in %s%s%s%sthis folder", name,
+                  folders[OF_HOST], folders[OF_HOST][0] != '\0' ? ", " : "", folders[SHARED],
+                  folders[SHARED][0] != '\0' ? " or " : "");
+}
+
 /* A job puts a bare name into the folder, so a client looks there first: a program of that name may be here. */
 int nv_connfile_find(const char *name, char *out, size_t room, struct nv_why why)
 {
@@ -367,7 +379,10 @@ int nv_connfile_find(const char *name, char *out, size_t room, struct nv_why why
     if (strlen(name) >= room)
         return nv_why(why, NAVE_ECONNECT, "%.100s...: the name is too long", name);
     here = strchr(name, '/') != NULL || (!is_bare(name) && access(name, F_OK) == 0);
-    if (here || !find_named(name, out, room))
-        strcpy(out, name); /* and reading it will tell */
+    if (!here && find_named(name, out, room))
+        return NAVE_OK;
+    if (!here && access(name, F_OK) != 0)
+        return not_found(name, why);
+    strcpy(out, name); /* and reading it will tell */
     return NAVE_OK;
 }

@@ -1,6 +1,7 @@
 /* kernels - inputs and results of kernels that have a signature.  SPDX-License-Identifier: BSD-3-Clause */
 #include "client.h"
 #include "clock.h"
+#include "nearest.h"
 #include "signature.h"
 
 #include <stdlib.h>
@@ -8,6 +9,23 @@
 
 #define FRESH_SECONDS                                                                              \
     1.0 /* that a signature is taken to be as it was: many tasks have the same kernel */
+
+/* `list` is that of all kernels. */
+static int unknown(nave_client *client, const char *kernel, const cJSON *list)
+{
+    struct nv_nearest near = nv_nearest_to(kernel);
+    const cJSON *item;
+    cJSON_ArrayForEach (item, list) {
+        const char *name = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(item, "name"));
+        if (name != NULL)
+            nv_nearest_try(&near, name);
+    }
+    if (near.best != NULL)
+        return nv_why(client->why, NAVE_EKERNEL, "the job has no kernel '%s'; did you mean '%s'?",
+                      kernel, near.best);
+    return nv_why(client->why, NAVE_EKERNEL, "the job has no kernel '%s' (nave kernels lists them)",
+                  kernel);
+}
 
 /* Asks for the kernel's signature, and remembers it. */
 static int ask_signature(nave_client *client, const char *kernel)
@@ -24,8 +42,7 @@ static int ask_signature(nave_client *client, const char *kernel)
             found = item;
     }
     if (found == NULL || strlen(kernel) >= sizeof client->known.name)
-        return nv_why(client->why, NAVE_EKERNEL,
-                      "the job has no kernel '%s' (nave kernels lists them)", kernel);
+        return unknown(client, kernel, list);
     text = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(found, "signature"));
     free(client->known.signature);
     client->known.signature = text != NULL ? strdup(text) : NULL;

@@ -86,20 +86,22 @@ size_t nv_signature_utf8(const unsigned char *text, size_t room)
 
 /* ------------------------------------------------------------------------------------------ refusing */
 
-/* Words are quoted in reasons, perhaps cut within a character: what would not be one line of UTF-8 is
- * replaced. */
-static void make_plain(char *text)
+void nv_signature_plain(char *text)
 {
     size_t length, left = strlen(text);
     for (; left > 0; text += length, left -= length) {
-        length = nv_signature_utf8((unsigned char *)text, left);
-        if (length == 0 || (unsigned char)*text < 0x20 || *text == 0x7f) {
-            *text = '?';
-            length = 1;
+        const unsigned char *at = (unsigned char *)text;
+        bool second_row;
+        length = nv_signature_utf8(at, left);
+        second_row = length == 2 && at[0] == 0xc2 && at[1] < 0xa0;
+        if (length == 0 || *at < 0x20 || *at == 0x7f || second_row) {
+            length = length > 0 ? length : 1;
+            memset(text, '?', length);
         }
     }
 }
 
+/* Words are quoted in reasons, perhaps cut within a character. */
 int nv_complain(const struct nv_complaint *to, const char *format, ...)
 {
     va_list list;
@@ -108,7 +110,7 @@ int nv_complain(const struct nv_complaint *to, const char *format, ...)
     va_start(list, format);
     vsnprintf(to->why, to->room, format, list);
     va_end(list);
-    make_plain(to->why);
+    nv_signature_plain(to->why);
     return NAVE_EINVAL;
 }
 

@@ -76,7 +76,7 @@ const char *nv_signature_type(enum nv_scalar type);
 
 /* The data of n words of a command line, one for each field in order; or, when any of them begins with the
  * name of a field and '=', all are NAME=VALUE, in any order.  Numbers are decimal, whole ones also 0x and
- * hexadecimal digits; arrays are "1,2,3"; an empty word is an open array of nothing.  *data is the caller's
+ * hexadecimal digits, or 1e6 where that is whole; arrays are "1,2,3"; an empty word is an open array of nothing.  *data is the caller's
  * to free(); NULL when *size is 0. */
 int nv_signature_encode_words(const struct nv_fields *fields, char *const *words, size_t n,
                               void **data, size_t *size, char *why, size_t room);

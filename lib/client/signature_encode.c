@@ -76,6 +76,58 @@ static enum reading read_whole(const char *text, uint64_t *magnitude, bool *nega
     return reading;
 }
 
+/* The digits in front of the 'e', without the point; behind that `fraction` of them.  -1: they are none, -2: too
+ * many. */
+static int read_mantissa(const char **at, uint64_t *digits, int *fraction)
+{
+    bool any = false, point = false;
+    *digits = 0;
+    *fraction = 0;
+    for (; (**at >= '0' && **at <= '9') || (**at == '.' && !point); (*at)++) {
+        unsigned digit = (unsigned)(**at - '0');
+        point = point || **at == '.';
+        if (**at == '.')
+            continue;
+        if (*digits > (UINT64_MAX - digit) / 10)
+            return -2;
+        *digits = *digits * 10 + digit;
+        *fraction += point;
+        any = true;
+    }
+    return any ? 0 : -1;
+}
+
+/* A whole number with an exponent, such as 1e6 or 2.5e3: exact, unlike a double. */
+static enum reading read_scaled(const char *text, uint64_t *magnitude, bool *negative)
+{
+    int fraction, found;
+    long shift;
+    char *end;
+    *negative = *text == '-';
+    text += *text == '-' || *text == '+';
+    found = read_mantissa(&text, magnitude, &fraction);
+    if (found == -1 || (*text != 'e' && *text != 'E' && found == 0))
+        return NO_NUMBER;
+    if (found == -2)
+        return OUT_OF_RANGE;
+    shift = strtol(text + 1, &end, 10);
+    if (end == text + 1 || *end != '\0' || strchr("+-0123456789", text[1]) == NULL)
+        return NO_NUMBER;
+    if (*magnitude == 0)
+        return GOOD;
+    for (shift = shift > 1000 ? 1000 : shift - fraction; shift > 0; shift--) {
+        if (*magnitude > UINT64_MAX / 10)
+            return OUT_OF_RANGE;
+        *magnitude *= 10;
+    }
+    for (; shift < 0; shift++) {
+        if (*magnitude % 10 != 0)
+            return NO_NUMBER;
+        *magnitude /= 10;
+    }
+    return GOOD;
+}
+
 /* What is too small is 0, or as near to it as there is a number; what is too large is refused. */
 static enum reading put_real_text(const struct nv_field *field, unsigned char *at, const char *text)
 {
@@ -109,7 +161,9 @@ static int put_number_text(const struct nv_field *field, unsigned char *at, cons
         memcpy(number, text, length);
         if (!nv_signature_is_whole(field))
             reading = put_real_text(field, at, number);
-        else if ((reading = read_whole(number, &magnitude, &negative)) == GOOD)
+        else if ((reading = read_whole(number, &magnitude, &negative)) == GOOD ||
+                 (reading == NO_NUMBER &&
+                  (reading = read_scaled(number, &magnitude, &negative)) == GOOD))
             reading = put_whole(field, at, negative, magnitude) ? GOOD : OUT_OF_RANGE;
     }
     if (reading == GOOD)
@@ -192,6 +246,17 @@ static int count_elements(const struct nv_field *field, const struct value *valu
     return NAVE_OK;
 }
 
+static int refuse_elements(const struct nv_field *field, const struct value *value, size_t n,
+                           const struct nv_complaint *to)
+{
+    const char *plural = n == 1 ? "" : "s", *are = field->count == 1 ? "is" : "are";
+    if (value->json != NULL)
+        return nv_complain(to, "%s: %zu element%s, %zu %s needed", field->name, n, plural,
+                           field->count, are);
+    return nv_complain(to, "%s: '%.40s' has %zu element%s, %zu %s needed", field->name, value->word,
+                       n, plural, field->count, are);
+}
+
 /* How many elements the field will have: those it must have, unless it is open. */
 static int check_elements(const struct nv_field *field, const struct value *value, size_t *n,
                           const struct nv_complaint *to)
@@ -202,11 +267,8 @@ static int check_elements(const struct nv_field *field, const struct value *valu
     if (field->text && *n > field->count)
         return nv_complain(to, "%s: '%.40s' has %zu bytes, there is room for %zu", field->name,
                            text_of(value), *n, field->count);
-    if (!field->text && *n != field->count && value->json != NULL)
-        return nv_complain(to, "%s: %zu elements, %zu are needed", field->name, *n, field->count);
     if (!field->text && *n != field->count)
-        return nv_complain(to, "%s: '%.40s' has %zu elements, %zu are needed", field->name,
-                           value->word, *n, field->count);
+        return refuse_elements(field, value, *n, to);
     return NAVE_OK;
 }
 
@@ -320,7 +382,8 @@ static int refuse_count(const struct nv_fields *fields, size_t n, const char *wh
     for (size_t i = 0; i < fields->count && used < sizeof names; i++)
         used += (size_t)snprintf(names + used, sizeof names - used, i > 0 ? ", %s" : "%s",
                                  fields->list[i].name);
-    return nv_complain(to, "%zu %s, %zu are needed: %s", n, what, fields->count, names);
+    return nv_complain(to, "%zu %s%s, %zu %s needed: %s", n, what, n == 1 ? "" : "s", fields->count,
+                       fields->count == 1 ? "is" : "are", names);
 }
 
 static int check_all_there(const struct nv_fields *fields, const struct value *values,
@@ -378,7 +441,7 @@ static int bind_words(const struct nv_fields *fields, char *const *words, size_t
     if (any_named(fields, words, n))
         return bind_named_words(fields, words, n, values, to);
     if (n != fields->count)
-        return refuse_count(fields, n, "words", to);
+        return refuse_count(fields, n, "word", to);
     for (size_t i = 0; i < n; i++)
         values[i].word = words[i];
     return NAVE_OK;
@@ -421,7 +484,7 @@ static int bind_array(const struct nv_fields *fields, const cJSON *array, struct
     const cJSON *item = array->child;
     size_t n = (size_t)cJSON_GetArraySize(array);
     if (n != fields->count)
-        return refuse_count(fields, n, "values", to);
+        return refuse_count(fields, n, "value", to);
     for (size_t i = 0; i < n; i++, item = item->next)
         values[i].json = item;
     return NAVE_OK;

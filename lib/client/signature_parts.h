@@ -28,6 +28,9 @@ bool nv_signature_is_whole(const struct nv_field *field);
 /* Bytes of the UTF-8 character that text begins with, of which there are `room` > 0; 0: it is none. */
 size_t nv_signature_utf8(const unsigned char *text, size_t room);
 
+/* What is not one line of UTF-8, control characters of either row included, is replaced by '?', in place. */
+void nv_signature_plain(char *text);
+
 /* Bytes of the C name that text begins with. */
 size_t nv_signature_name(const char *text);
 
