@@ -5,7 +5,7 @@
 # a second, or only through ssh, there are none.
 
 _nave_verbs='start topo log batch status top engines kernels calls tasks explain events submit wait result cancel forget
-objects push pull drop set watch command pause resume stop cc shell'
+objects push pull drop get set watch command pause resume stop cc shell'
 
 # The job's answer to a verb, as one line of JSON.  ssh is kept from asking for passwords amid a line.
 _nave_ask() {
@@ -58,7 +58,7 @@ _nave_options() {
     batch) echo '--system --slots --time --margin --requeue --submit --output --name --queue --pe --journal --no-journal --directive --help' ;;
     top) echo "$common --delay --batch --count" ;;
     tasks) echo "$common --waiting --running --succeeded --failed --cancelled --limit" ;;
-    submit) echo "$common --priority --retries --guard --time-limit --engines --each --each-line --wait" ;;
+    submit) echo "$common --priority --retries --guard --time-limit --engines --each --each-line --wait --wait-limit" ;;
     push) echo "$common --engines --scatter" ;;
     pull) echo "$common --engine --gather --output --range --type" ;;
     shell) echo "$common --command" ;;
@@ -74,7 +74,7 @@ _nave_argument() {
     pull:0) _nave_offer "$(_nave_names status published; _nave_names objects objects)" ;;
     push:0) _nave_offer "$(_nave_names objects objects)" ;;
     drop:*) _nave_offer "$(_nave_names objects objects)" ;;
-    set:0) _nave_offer "$(_nave_names status steer)" ;;
+    get:0 | set:0) _nave_offer "$(_nave_names status steer)" ;;
     watch:0) _nave_offer "$(_nave_names status steer; _nave_names status published)" ;;
     command:0) _nave_offer "$(_nave_names status commands)" ;;
     wait:* | cancel:* | forget:* | tasks:0 | explain:0 | result:0) _nave_offer "$(_nave_calls)" ;;
@@ -100,7 +100,7 @@ _nave_value() {
 _nave_takes() {
     case $2:$1 in
     start:-c | *:--connection | *:--ssh | *:--timeout) return 0 ;;
-    submit:-[prte] | submit:--priority | submit:--retries | submit:--time-limit | submit:--engines) return 0 ;;
+    submit:-[prtel] | submit:--wait-limit | submit:--priority | submit:--retries | submit:--time-limit | submit:--engines) return 0 ;;
     start:-[nt] | start:--ranks | start:--job | start:--listen | start:--system | start:--time | start:--wait) return 0 ;;
     log:--state | log:--job | log:--call | log:--kernel | log:--engine) return 0 ;;
     batch:-[no] | batch:--system | batch:--slots | batch:--time | batch:--margin | batch:--output | batch:--name) return 0 ;;

@@ -120,6 +120,8 @@ NAVE_API int nave_client_wait(nave_client *client, uint64_t call, double seconds
 NAVE_API int nave_client_result(nave_client *client, uint64_t call, size_t index, double seconds,
                                 const void **data, size_t *size);
 
+/* What has not begun; the answer (nave_client_answer()) has how many tasks run on to their end,
+ * as `running`. */
 NAVE_API int nave_client_cancel(nave_client *client, uint64_t call);
 
 /* The job forgets a finished call that came from outside, and its results. */

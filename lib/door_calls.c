@@ -173,9 +173,9 @@ static int start(struct nv_door *door, struct nv_letter *letter, const struct or
     door->outside = call;
     door->budget.used += bytes;
     door->untold++;
-    nv_door_event(door, "submit", "call %llu: %llu tasks of '%s'",
+    nv_door_event(door, "submit", "call %llu: %llu task%s of '%s'",
                   (unsigned long long)call->future->number, (unsigned long long)call->future->count,
-                  form->kernel);
+                  call->future->count == 1 ? "" : "s", form->kernel);
     cJSON_AddNumberToObject(answer->object, "call", (double)call->future->number);
     return NAVE_OK;
 }
@@ -416,19 +416,33 @@ int nv_serve_result(struct nv_door *door, struct nv_letter *letter, struct nv_an
 
 /* --------------------------------------------------------------------------------- cancel, forget */
 
+/* How many of a call's tasks run on to their end.  Not all that an engine has: it runs one at a time, and drops the
+ * rest; guarded ones end with their process. */
+static uint64_t run_on(const nave_future *future)
+{
+    uint64_t engines = future->hub->engines->count;
+    nave_counts counts;
+    nave_count(future, &counts);
+    if (future->complete || future->view->policy.guard)
+        return 0;
+    return counts.running < engines ? counts.running : engines;
+}
+
 int nv_serve_cancel(struct nv_door *door, struct nv_letter *letter, struct nv_answer *answer)
 {
     uint64_t number = 0;
     nave_future *future;
     int rc = nv_request_natural(&letter->request, "call", UINT64_MAX, &number, door->why);
-    (void)answer;
     if (rc != NAVE_OK)
         return rc;
     future = nv_door_call(door, number);
     if (future == NULL)
         return NAVE_EINVAL;
     nv_door_event(door, "cancel", "call %llu", (unsigned long long)number);
-    return nave_cancel(future);
+    rc = nave_cancel(future);
+    if (rc == NAVE_OK)
+        cJSON_AddNumberToObject(answer->object, "running", (double)run_on(future));
+    return rc;
 }
 
 int nv_serve_forget(struct nv_door *door, struct nv_letter *letter, struct nv_answer *answer)

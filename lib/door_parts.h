@@ -141,6 +141,8 @@ int nv_door_outcome(struct nv_door *door, const nave_future *future);
 
 /* door_show.c, for others: a call as clients see it; the name of a task's state. */
 void nv_show_call(const struct nv_door *door, const nave_future *future, cJSON *object);
+/* Tasks of all calls that there are and were; returns how many calls are open. */
+uint64_t nv_show_counts(const struct nv_hub *hub, nave_counts *all);
 const char *nv_show_state(enum nave_task_state state);
 
 /* door_calls.c: calls that have finished since the last look become events.  At the end all are let go. */

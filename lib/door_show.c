@@ -43,8 +43,7 @@ static void add_counts(cJSON *object, const nave_counts *counts)
     add_number(object, "cancelled", counts->cancelled);
 }
 
-/* Of all calls there are and were; returns how many are open. */
-static uint64_t count_all(const struct nv_hub *hub, nave_counts *all)
+uint64_t nv_show_counts(const struct nv_hub *hub, nave_counts *all)
 {
     uint64_t open = 0;
     *all = (nave_counts){.succeeded = (size_t)hub->past.succeeded,
@@ -117,7 +116,7 @@ int nv_serve_status(struct nv_door *door, struct nv_letter *letter, struct nv_an
 {
     struct nv_hub *hub = door->hub;
     nave_counts all;
-    uint64_t open = count_all(hub, &all);
+    uint64_t open = nv_show_counts(hub, &all);
     (void)letter;
     cJSON_AddNumberToObject(answer->object, "time", nv_hub_time(hub));
     cJSON_AddStringToObject(answer->object, "state", state_of(door));
@@ -303,12 +302,39 @@ static int read_wanted(const struct nv_request *request, struct wanted *wanted, 
     return rc;
 }
 
+/* The number of the engine that has a task; -1: none. */
+static int whose(const nave_future *future, uint64_t index)
+{
+    if (future->single)
+        return future->engine;
+    return nv_sched_whose(future->hub->sched, future->job,
+                          future->place != NULL ? future->place[index] : index);
+}
+
+/* What its engine's answers tell of a task that runs: where it is, and since when it runs; `started` is 0 where
+ * others are before it there. */
+static void find_running(const nave_future *future, nave_record *record)
+{
+    const struct nv_hub *hub = future->hub;
+    uint64_t place = future->place != NULL ? future->place[record->index] : record->index;
+    int engine = whose(future, record->index);
+    if (engine < 0)
+        return;
+    record->engine = engine % hub->ctx->size;
+    if (future->single)
+        record->started = nv_sched_load(hub->sched, engine) == 1 ? future->submitted : 0;
+    else
+        nv_sched_turn(hub->sched, engine, future->job, place, &record->started);
+}
+
 /* The task's record; of a call whose tasks keep none, what is known of the call. */
 static void record_of(const nave_future *future, uint64_t index, nave_record *record)
 {
     nv_ledger_record(&future->ledger, index, record);
     if (record->submitted == 0)
         record->submitted = future->submitted;
+    if (record->state == NAVE_RUNNING)
+        find_running(future, record);
     if (record->engine >= 0)
         record->host = nv_hub_host(future->hub, record->engine);
 }
@@ -333,9 +359,11 @@ static void show_record(const nave_future *future, const nave_record *record, cJ
     if (record->engine >= 0) {
         cJSON_AddNumberToObject(object, "engine", record->engine);
         cJSON_AddStringToObject(object, "host", record->host);
-        cJSON_AddNumberToObject(object, "started", record->started);
-        cJSON_AddNumberToObject(object, "ended", record->ended);
     }
+    if (record->engine >= 0 && record->started > 0)
+        cJSON_AddNumberToObject(object, "started", record->started);
+    if (record->engine >= 0 && record->state != NAVE_RUNNING)
+        cJSON_AddNumberToObject(object, "ended", record->ended);
     if (record->state == NAVE_SUCCEEDED)
         add_number(object, "size", record->size);
     if (record->state == NAVE_FAILED) {
@@ -400,6 +428,7 @@ int nv_serve_tasks(struct nv_door *door, struct nv_letter *letter, struct nv_ans
     int rc = read_wanted(&letter->request, &wanted, door->why);
     if (rc != NAVE_OK)
         return rc;
+    cJSON_AddNumberToObject(answer->object, "time", nv_hub_time(door->hub));
     if (wanted.call != 0)
         return show_one(door, &wanted, list, answer->object);
     show_all(door, &wanted, list, answer->object);
@@ -423,46 +452,52 @@ static uint64_t in_front(const nave_future *future)
     return n;
 }
 
-static void explain_waiting(struct nv_door *door, nave_future *future, struct nv_why why)
+static const char *plural(uint64_t n)
+{
+    return n == 1 ? "" : "s";
+}
+
+/* Why tasks of the call wait; `it` is one, or those of them that do. */
+static void explain_waiting(struct nv_door *door, nave_future *future, bool one, struct nv_why why)
 {
     struct nv_hub *hub = door->hub;
     const struct nv_set *engines = nv_view_engines(future->view, future->kernel);
     const char *kernel = hub->ctx->kernels.names[future->kernel];
+    const char *wait = one ? "it waits" : "they wait";
     size_t busy = 0, there = engines != NULL ? engines->count : 0;
+    uint64_t first = in_front(future);
     for (size_t r = 0; engines != NULL && r < engines->limit; r++)
         busy += nv_set_has(engines, r) && nv_sched_load(hub->sched, (int)r) > 0;
     if (door->paused)
-        nv_why(why, 0, "it waits: the job is paused (nave resume)");
+        nv_why(why, 0, "%s: the job is paused (nave resume)", wait);
     else if (!nv_hub_may_begin(hub, future->kernel))
-        nv_why(why, 0, "it will not begin: %s",
+        nv_why(why, 0, "%s will not begin: %s", one ? "it" : "they",
                hub->drained ? hub->drained_by : "the job's time is over soon");
     else if (there == 0)
-        nv_why(why, 0, "it waits: no engine that is left has the kernel '%s'", kernel);
+        nv_why(why, 0, "%s: no engine that is left has the kernel '%s'", wait, kernel);
     else
-        nv_why(
-            why, 0,
-            "it waits for an engine: of %zu that may run '%s' %zu are busy; %llu tasks of higher "
-            "priority go first",
-            there, kernel, busy, (unsigned long long)in_front(future));
+        nv_why(why, 0,
+               "%s for an engine: of %zu that may run '%s' %zu %s busy; %llu task%s of higher "
+               "priority go%s first",
+               wait, there, kernel, busy, busy == 1 ? "is" : "are", (unsigned long long)first,
+               plural(first), first == 1 ? "es" : "");
 }
 
 static void explain_running(const nave_future *future, uint64_t index, struct nv_why why)
 {
     const struct nv_hub *hub = future->hub;
-    if (future->single && future->engine >= 0)
-        nv_why(why, 0, "engine %d (%s) has it, with %llu others", future->engine,
-               nv_hub_host(hub, future->engine % hub->ctx->size),
-               (unsigned long long)nv_sched_load(hub->sched, future->engine) - 1);
-    else {
-        int engine = nv_sched_whose(hub->sched, future->job,
-                                    future->place != NULL ? future->place[index] : index);
-        if (engine < 0)
-            nv_why(why, 0, "an engine has it");
-        else
-            nv_why(why, 0, "engine %d (%s) has it, among %llu tasks", engine % hub->ctx->size,
-                   nv_hub_host(hub, engine % hub->ctx->size),
-                   (unsigned long long)nv_sched_load(hub->sched, engine));
-    }
+    int engine = whose(future, index);
+    uint64_t others = engine < 0 ? 0 : nv_sched_load(hub->sched, engine);
+    others -= others > 0;
+    if (engine < 0)
+        nv_why(why, 0, "an engine has it");
+    else if (others == 0)
+        nv_why(why, 0, "engine %d (%s) has it", engine % hub->ctx->size,
+               nv_hub_host(hub, engine % hub->ctx->size));
+    else
+        nv_why(why, 0, "engine %d (%s) has it, with %llu other%s", engine % hub->ctx->size,
+               nv_hub_host(hub, engine % hub->ctx->size), (unsigned long long)others,
+               plural(others));
 }
 
 static void explain_ended(const nave_record *record, struct nv_why why)
@@ -477,30 +512,62 @@ static void explain_ended(const nave_record *record, struct nv_why why)
         nv_why(why, 0, "it was cancelled");
 }
 
+static void explain_task(struct nv_door *door, nave_future *future, uint64_t index, cJSON *object,
+                         struct nv_why why)
+{
+    nave_record record;
+    record_of(future, index, &record);
+    show_record(future, &record, object);
+    if (record.state == NAVE_WAITING)
+        explain_waiting(door, future, true, why);
+    else if (record.state == NAVE_RUNNING)
+        explain_running(future, index, why);
+    else
+        explain_ended(&record, why);
+}
+
+/* A call of several tasks: how many are in which state, and why those wait that do. */
+static void explain_call(struct nv_door *door, nave_future *future, cJSON *object,
+                         struct nv_why why)
+{
+    char waits[1024] = "";
+    nave_counts counts;
+    nave_count(future, &counts);
+    nv_show_call(door, future, object);
+    if (waiting(&counts) > 0)
+        explain_waiting(door, future, waiting(&counts) == 1, (struct nv_why){waits, sizeof waits});
+    nv_why(why, 0,
+           "of %zu tasks %llu wait, %zu run, %zu succeeded, %zu failed, %zu were cancelled%s%s",
+           counts.total, (unsigned long long)waiting(&counts), counts.running, counts.succeeded,
+           counts.failed, counts.cancelled, waits[0] != '\0' ? "; " : "", waits);
+}
+
+/* Whether a single task is meant: of a call with one that is the same. */
+static bool names_task(const struct nv_letter *letter, const nave_future *future)
+{
+    const cJSON *task = cJSON_GetObjectItemCaseSensitive(letter->request.body, "task");
+    return future->count == 1 || (cJSON_IsString(task) && strchr(task->valuestring, '.') != NULL);
+}
+
 int nv_serve_explain(struct nv_door *door, struct nv_letter *letter, struct nv_answer *answer)
 {
     char text[2048];
     struct nv_why why = {text, sizeof text};
     uint64_t call, index;
     nave_future *future;
-    nave_record record;
     int rc = nv_request_task(&letter->request, &call, &index, door->why);
     if (rc != NAVE_OK)
         return rc;
     future = nv_door_call(door, call);
     if (future == NULL)
         return NAVE_EINVAL;
-    if (index >= future->count)
-        return nv_why(door->why, NAVE_EINVAL, "call %llu has %llu tasks", (unsigned long long)call,
-                      (unsigned long long)future->count);
-    record_of(future, index, &record);
-    show_record(future, &record, answer->object);
-    if (record.state == NAVE_WAITING)
-        explain_waiting(door, future, why);
-    else if (record.state == NAVE_RUNNING)
-        explain_running(future, index, why);
+    if (index >= future->count && names_task(letter, future))
+        return nv_why(door->why, NAVE_EINVAL, "call %llu has %llu task%s", (unsigned long long)call,
+                      (unsigned long long)future->count, plural(future->count));
+    if (names_task(letter, future))
+        explain_task(door, future, index, answer->object, why);
     else
-        explain_ended(&record, why);
+        explain_call(door, future, answer->object, why);
     cJSON_AddStringToObject(answer->object, "text", text);
     return NAVE_OK;
 }

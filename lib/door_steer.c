@@ -100,9 +100,21 @@ int nv_serve_resume(struct nv_door *door, struct nv_letter *letter, struct nv_an
     return NAVE_OK;
 }
 
+/* What is to become of tasks, as it is before that. */
+static void tell_tasks(const struct nv_hub *hub, cJSON *object)
+{
+    nave_counts all;
+    nv_show_counts(hub, &all);
+    cJSON_AddNumberToObject(object, "running", (double)all.running);
+    cJSON_AddNumberToObject(
+        object, "waiting",
+        (double)(all.total - all.running - all.succeeded - all.failed - all.cancelled));
+}
+
 /* Of a paused job, too: it would never end. */
 int nv_serve_stop(struct nv_door *door, struct nv_letter *letter, struct nv_answer *answer)
 {
+    tell_tasks(door->hub, answer->object);
     if (!door->stopping)
         nv_door_event(door, "stop", "the farm is to end");
     door->stopping = true;

@@ -94,6 +94,7 @@ struct engine {
     uint64_t bytes;  /* of inputs that it has */
     double pace;     /* how much longer than usual its tasks take */
     double since;    /* when it answered last, or began */
+    double turn;     /* since when, as far as is known here, it runs the first of its tasks */
     uint64_t worked; /* tasks that it has run, */
     double seconds;  /*   and how long */
     uint64_t asked_job, asked_first, asked_count;

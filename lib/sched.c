@@ -178,7 +178,7 @@ static void chunk_push(struct nv_sched *sched, struct engine *engine, struct job
     double seconds = nv_portion_seconds(sched, engine, job, first, count);
     double each = seconds > 0 ? seconds / (double)count : 0;
     if (engine->tasks == 0)
-        engine->since = sched->now;
+        engine->since = engine->turn = sched->now;
     engine->chunks[engine->count++] = (struct chunk){
         .job = job->id, .first = first, .left = count, .serial = ++sched->serial, .each = each};
     engine->sends++;
@@ -391,7 +391,7 @@ bool nv_sched_done(struct nv_sched *sched, int number, uint64_t id, uint64_t fir
     engine = &sched->engines[number];
     if (!has_row(engine, id, first, count) || !chunks_grow(engine))
         return false;
-    engine->since = sched->now;
+    engine->since = engine->turn = sched->now;
     if (seconds >= 0) {
         engine->worked += job->spec.urgent ? 0 : count;
         engine->seconds += seconds;
@@ -611,6 +611,17 @@ int nv_sched_whose(const struct nv_sched *sched, uint64_t job, uint64_t task)
         if (chunk_with(&sched->engines[e], job, task) < sched->engines[e].count)
             return e;
     return -1;
+}
+
+bool nv_sched_turn(const struct nv_sched *sched, int number, uint64_t job, uint64_t task,
+                   double *since)
+{
+    const struct engine *engine = &sched->engines[number];
+    if (engine->capacity > 1 || engine->count == 0 || engine->chunks[0].job != job ||
+        engine->chunks[0].first != task)
+        return false;
+    *since = engine->turn;
+    return true;
 }
 
 uint64_t nv_sched_spare(const struct nv_sched *sched, int number)

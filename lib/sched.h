@@ -186,6 +186,11 @@ bool nv_sched_returned(struct nv_sched *sched, int engine, uint64_t job, uint64_
 /* The engine that has a task of a job, by its place; -1: none has. */
 int nv_sched_whose(const struct nv_sched *sched, uint64_t job, uint64_t task);
 
+/* Whether that task is the one that the engine runs, as far as its answers tell, and since when.  False of an engine
+ * that stands for several. */
+bool nv_sched_turn(const struct nv_sched *sched, int engine, uint64_t job, uint64_t task,
+                   double *since);
+
 /* The capacity of an engine that has no tasks; of one behind another, or that is not there, 0. */
 uint64_t nv_sched_spare(const struct nv_sched *sched, int engine);
 

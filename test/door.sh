@@ -63,6 +63,9 @@ for option in wait each-line each engines priority retries guard time-limit; do
 done
 good help start
 says '^usage: nave start' out
+for name in '' a/b 'a b' .hidden -- "$(printf 'a\033b')"; do
+    refused 2 "must be letters, digits, '.', '_' and '-'" start --job "$name"
+done
 refused 2 'nave: pul: not known; did you mean pull?' help pul
 job=$farm
 
@@ -91,7 +94,12 @@ good wait $call
 json calls
 same 'the priority of the last call' 7 "$(value json priority)"
 call -e 2 echo there
-good wait $call
+json wait $call
+same 'the state of a call that was waited for' complete "$(value json state)"
+for verb in pause resume; do
+    json $verb
+    says '"ok":true' json
+done
 json tasks $call
 same 'the engine that was named' 2 "$(value json engine)"
 gives "$(printf 'all\nall\nall')" submit -w --each echo all
@@ -108,7 +116,8 @@ refused 2 'no list of ranks' submit -e x echo x
 
 awk 'BEGIN { for (i = 10000; i < 15000; i++) print "a" i; for (; i < 20000; i++) print "bb" i }' >lines
 good submit --each-line echo @lines
-calls=$(xargs <out)
+same 'lines of two calls' '1-5000 5001-10000' "$(awk '{ print $2 }' out | xargs)"
+calls=$(awk '{ print $1 }' out | xargs)
 set -- $calls
 same 'calls of two sizes' 2 $#
 good wait $calls
@@ -135,7 +144,7 @@ good tasks
 same 'tasks of all calls, over pages' "$(wc -l <out | tr -d ' ')" "$(awk '{ print $1 }' out | sort -u | wc -l | tr -d ' ')"
 [ "$(wc -l <out)" -ge 10000 ] || wrong "of more than 10,000 tasks nave tasks shows $(wc -l <out)"
 good tasks -n 5500
-same 'where one call follows another, behind three tasks of a later one' "$2.4999 $1.0" "$(sed -n '5003p;5004p' out | awk '{ print $1 }' | xargs)"
+same 'where one call follows another' "$2.4999 $1.0" "$(sed -n '5000p;5001p' out | awk '{ print $1 }' | xargs)"
 good wait $1.4999 $2.0
 good forget $calls
 refused 1 "no call $1" result $1
@@ -197,6 +206,12 @@ for file in bad.npy bad.png; do
     refused 1 '5 bytes are not a whole number of type double' pull --type double -o $file odd
     [ ! -e $file ] || wrong 'a file of what could not be pulled'
 done
+json pull -o data.png odd
+same 'what --json says of a file' '{"ok":true}' "$(cat json)"
+refused 2 'pictures are .png only' pull -o data.jpg odd
+refused 2 'LOW must be less than HIGH' pull --range 5,1 -o data.png odd
+refused 2 'range is for pictures' pull --range 1,5 -o data.npy odd
+refused 1 "no object 'od'; did you mean 'odd'?" pull od
 good drop odd
 if [ -c /dev/full ]; then
     for words in 'pull data' 'engines' 'submit -w echo x' --help; do
@@ -273,6 +288,14 @@ json calls
 good forget "$(value json call)"
 refused 1 "'three' is not a number" submit square three
 refused 1 '2 words' submit square 1 2
+printf '1\r\n2\r\n3\n\n\n' >lines
+gives "$(printf '1\n4\n9')" submit -w --each-line square lines
+printf '1\n\n3\n' >lines
+refused 1 'nave submit: line 2: it is empty' submit --each-line square lines
+refused 1 '0 words, 1 is needed: x' submit square
+gives 9 submit -w square 0.3e1
+good calls # what has been printed is forgotten
+grep -q '^ *[0-9]*  square ' out && { wrong 'calls whose results were printed:'; cat out; }
 printf abc >three
 refused 1 "'square' takes 8 bytes, not 3" submit square @three
 { seq 2; yes 1 | head -n 257 | xargs; } >long
@@ -292,6 +315,11 @@ says "^ *$call\\.0  square  *failed .*: -3 is below zero " out
 same 'failed tasks' 1 "$(wc -l <out | tr -d ' ')"
 good explain $call.0
 says '.3 is below zero' out
+ask --json submit -w square -3
+same 'exit status of a task that fails, with --json' 1 $status
+is_json out
+says '^{"ok":false,"error":"NAVE_ETASK","code":-2,"message":".*-3 is below zero.*"}$' out
+printf 'submit' >lines
 
 json engines
 ran=$(grep -o '"done": *[0-9]*' json | awk -F: '{ n += $2 } END { print n }')
@@ -346,10 +374,17 @@ static int large(nave_task *task, const void *in, size_t in_size, void *out, siz
     (void)in, (void)in_size, (void)out, (void)out_size;
     return nave_output(task, (size_t)128 << 20) == NULL;
 }
-NAVE_PLUGIN(NAVE_KERNEL(crash), NAVE_KERNEL(loop), NAVE_KERNEL(large), NAVE_KERNEL_OF(nap, "double s -> double s"))
+static int rude(nave_task *task, const void *in, size_t in_size, void *out, size_t out_size)
+{
+    (void)in, (void)in_size, (void)out, (void)out_size;
+    return nave_fail(task, "caf\303\251 \377\033[31m"), 1;
+}
+NAVE_PLUGIN(NAVE_KERNEL(crash), NAVE_KERNEL(loop), NAVE_KERNEL(large), NAVE_KERNEL(rude),
+            NAVE_KERNEL_OF(nap, "double s -> double s"))
 END
 good cc deeds.c
 yes | head -n 9 >nine
+refused 1 "$(printf 'caf\303\251 ? \[31m')" submit -w rude
 refused 1 'signal 6' submit -g -w crash
 refused 1 'longer than 0.5 s' submit -g -t 0.5 -w loop
 call --each -p 3 -r 1 -g crash
@@ -363,7 +398,7 @@ gives on submit -w echo on
 good engines
 same 'engines after a crash' 3 "$(awk 'NR > 1 && $4 == "idle"' out | wc -l | tr -d ' ')"
 good tasks --failed
-for deed in crash:4 loop:1; do
+for deed in crash:4 loop:1 rude:1; do
     same "failed tasks of $deed" ${deed#*:} "$(grep -c "  ${deed%:*}  *failed " out)"
 done
 
@@ -389,6 +424,8 @@ same 'tasks that wait' 1 "$(wc -l <out | tr -d ' ')"
 refused 1 'is not complete' wait -t 0.1 $call
 refused 1 'is waiting' result -t 0.1 $call
 held=$call
+refused 1 "call [0-9]* goes on (nave wait" submit -l 0.1 echo late
+late=$(sed 's/.*call \([0-9]*\) goes.*/\1/' err)
 call echo never
 refused 1 'is not complete; cancel it first' forget $call
 good cancel $call
@@ -399,7 +436,7 @@ call -e 1 echo middle
 middle=$call
 call -e 1 -p 1 echo high
 good resume
-good wait $held $low $middle $call
+good wait $held $low $middle $call $late
 gives held result $held
 for order in $low $middle $call; do
     json tasks $order
@@ -415,6 +452,29 @@ good forget $call
 refused 1 "no call $call" result $call
 refused 1 "call $call" forget $call
 refused 1 'no call 999999' cancel 999999
+yes 2 | head -n 30 >naps
+call --each-line nap @naps
+until_there is_in_state $call running || wrong "a nap is $(state_of $call)"
+json tasks --running $call
+for member in engine host started; do
+    says "\"$member\":" json
+done
+good tasks $call.0
+says "^ *$call\.0  nap .* engine [0-2] (.*) for .* s$" out
+same 'lines of one task' 1 "$(wc -l <out | tr -d ' ')"
+refused 1 'no such task' tasks $call.30
+good explain $call
+says "^call $call (nap) is open: of 30 tasks [0-9]* wait, [1-9][0-9]* run, .*they wait for an engine" out
+ask cancel $call
+says "^nave cancel: call $call: [1-3] tasks* runs* on to " err
+"$nave" -c "$farm" submit -g -w loop >out 2>err &
+client=$!
+until_there sh -c "'$nave' -c '$farm' tasks --running | grep -q ' loop '"
+kill $client # a Ctrl-C is not heard in the background
+settled $client
+same 'exit status of a submission that a signal ends' 143 $?
+says '^nave submit: call [0-9]* goes on (nave wait [0-9]*, nave cancel [0-9]*)$' err
+ask cancel "$(sed 's/.*cancel \([0-9]*\)).*/\1/' err)"
 call -g loop
 until_there is_in_state $call running || wrong "a task that runs is $(state_of $call)"
 good cancel $call
@@ -424,7 +484,7 @@ has_event() # TEXT
     good events
     grep -q -e "$1" out
 }
-for text in 'pause ' 'resume ' "submit *call $call: 1 tasks of 'loop'" "cancel *call $call" "complete *call $call"; do
+for text in 'pause ' 'resume ' "submit *call $call: 1 task of 'loop'" "cancel *call $call" "complete *call $call"; do
     until_there has_event "$text" || { wrong "no event \"$text\":"; cat out; }
 done
 
@@ -574,7 +634,7 @@ fi
 one_client()
 {
     ask status
-    grep -q '^state .*, 1 clients$' out
+    grep -q '^state .*, 1 client$' out
 }
 until_there one_client || wrong "clients that are gone are counted: $(grep '^state' out)"
 
@@ -648,7 +708,9 @@ until_there napping || { wrong 'no nap runs:'; cat out; }
 many=$!
 many_there() { good calls && grep -q '  nap .*  300 ' out; }
 until_there many_there || { wrong 'a call of 300 is not there:'; cat out; }
-good stop
+ask stop
+same 'exit status of nave stop' 0 $status
+says '^nave stop: [1-9][0-9]* tasks run, and will be finished; [1-9][0-9]* that waits* [ai][rs]e* cancelled$' err
 refused 1 'no more tasks are begun' submit echo late
 settled $one
 same 'exit status of a client that waits for what has begun' 0 $?
@@ -660,4 +722,6 @@ says 'cancelled' err.some
 leaves "$farm"
 until_there gone "$before" || wrong "process $before is there although the farm was stopped"
 refused 1 'farm.json: No such file' status
+job=''
+refused 1 "no job 'farm' to be seen in $folder, $TMPDIR/.nave/run or this folder" -c farm status
 [ $failures = 0 ]

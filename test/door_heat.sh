@@ -59,10 +59,21 @@ steps 2 >looks
 awk 'NR == 1 { first = $1 } END { exit !($1 > first) }' looks || { wrong 'steps do not grow:'; cat looks; }
 good --json watch -n 1 step
 is_json out
-says '^{"step":[0-9]*,"values":\[[0-9]*,[0-9]*,[0-9]*\]}$' out
+says '^{"step":[0-9]*,"values":\[[0-9]*,[0-9]*,[0-9]*\],"elements":3}$' out
+good --json watch -n 1 temperature
+is_json out
+same 'numbers of a field that nave watch prints' 16 "$(sed 's/.*:\[//; s/].*/]/' out | tr ',' '\n' | grep -c '[0-9]$\|[0-9]\]$')"
 good watch -n 1 mean
 same 'the mean of each block' 3 "$(awk '{ print NF - 1 }' out)"
 refused 1 "nothing is published as 'nothing'" watch -n 1 nothing
+refused 1 "nothing is published as 'temprature'; did you mean 'temperature'?" watch -n 1 temprature
+refused 1 "nothing is published as 'temprature'; did you mean 'temperature'?" pull temprature
+refused 1 "'strength' is a value: nave get, nave watch, nave set" pull strength
+refused 1 "no value 'strenth'; did you mean 'strength'?" get strenth
+refused 1 "'mean' is an array: nave pull, nave watch" get mean
+gives 10000 get strength
+json get source
+same 'a value as JSON' '{"value":true}' "$(cat json)"
 
 # --- steering
 
@@ -78,6 +89,8 @@ refused 1 "'perhaps' is neither on nor off" set source perhaps
 refused 1 "'-1' is not a whole number" set steps -1
 refused 1 "'1.5' is not a whole number" set steps 1.5
 refused 1 "no value 'nothing'" set nothing 1
+refused 1 "no value 'kapa' that could be set; did you mean 'kappa'?" set kapa 1
+refused 1 "no command 'rest'; did you mean 'reset'?" command rest
 gives -123.5 watch -n 1 strength
 good set strength 10000
 good set source on
@@ -93,7 +106,8 @@ good pull --range 0,100 -o range.png temperature
 same 'the beginning of .png' '89 50 4e 47 0d 0a 1a 0a' "$(od -An -tx1 -N8 range.png | xargs)"
 refused 2 "'temperature' is published, with a type of its own" pull --type double -o bad.npy temperature
 refused 2 'LOW,HIGH' pull --range 5 -o bad.png temperature
-refused 1 "'nothing'" pull -o bad.npy nothing
+refused 2 'pictures are .png only' pull -o bad.jpg temperature
+refused 1 "nothing is published as 'nothing'" pull -o bad.npy nothing
 [ ! -e bad.png ] && [ ! -e bad.npy ] || wrong 'a file of what could not be pulled'
 good pull -o mean.npy mean
 same 'bytes of a number from each of 3 ranks' $((128 + 3 * 8)) "$(wc -c <mean.npy | tr -d ' ')"
@@ -200,7 +214,7 @@ in_mid_run()
     begin "./$name.json" "$bin/$name" "$@"
     until_there busy "$kernel" || wrong "no call of $kernel in: $(cat json)"
     good status
-    says "^tasks *[0-9]* waiting, [0-9]* running, [0-9]* succeeded, 0 failed, 0 cancelled; [1-9][0-9]* calls open$" out
+    says "^tasks *[0-9]* waiting, [0-9]* running, [0-9]* succeeded, 0 failed, 0 cancelled; [1-9][0-9]* calls* open$" out
     good kernels
     says "^$kernel  *3 engines" out
     good engines
@@ -215,12 +229,14 @@ good pause
 good status
 says '^state *paused' out
 good resume
-good stop
+ask stop
+says '^nave stop: [0-9]* tasks* runs*, and will be finished; [0-9]* that ' err
 ended 99
 
 printf '%01000000d' 7 >digits
 in_mid_run parallelpi count_range -k 8 --no-plot $(yes digits | head -n 2000)
-good stop
+ask stop
+says '^nave stop: [0-9]* tasks* runs*, and will be finished; [0-9]* that ' err
 ended 99
 
 in_mid_run uts uts.node -T T1XL

@@ -67,8 +67,8 @@ says '^usage: nave submit ' out
 lines 0 </dev/null
 
 # Pipes, and what a call leaves to the next.
-printf 'submit echo one\nwait 1\nresult 1.0\n' | lines 0
-says '^hello$' out
+printf 'submit echo one\nwait 4\nresult 4.0\n' | lines 0
+says '^later$' out
 
 # --- one line
 

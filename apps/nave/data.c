@@ -2,6 +2,7 @@
 #include "cli.h"
 #include "file.h"
 #include "interrupt.h"
+#include "names.h"
 #include "npy.h"
 #include "options.h"
 #include "outfile.h"
@@ -81,7 +82,7 @@ int data_push(remote *r, int argc, char **argv)
     rc = scatter ? nave_client_scatter(r->client, argv[optind], c.data, c.n, c.item)
                  : nave_client_push(r->client, argv[optind], c.data, c.size, engines, count);
     free(c.whole);
-    status = rc == NAVE_OK ? CLI_OK : remote_failed(r, "push");
+    status = remote_done(r, "push", rc);
 out:
     free(engines);
     return status;
@@ -94,9 +95,12 @@ int data_drop(remote *r, int argc, char **argv)
         return options_wrong("drop", name, argv);
     if (options_need("drop", argc, optind, "a name") != 0)
         return CLI_USAGE;
-    for (int i = optind; i < argc; i++)
-        if (nave_client_drop(r->client, argv[i]) != NAVE_OK)
-            status = remote_failed(r, "drop");
+    for (int i = optind; i < argc; i++) {
+        int rc = nave_client_drop(r->client, argv[i]);
+        if ((rc != NAVE_OK ? names_failed(r, "drop", rc, argv[i], NAMES_OBJECTS)
+                           : remote_done(r, "drop", rc)) != CLI_OK)
+            status = CLI_FAILURE;
+    }
     return status;
 }
 
@@ -108,6 +112,20 @@ typedef struct wish {
     int gather;
     double low, high;
 } wish;
+
+static int wish_range(wish *w, char *text)
+{
+    char *comma = strchr(text, ',');
+    if (comma == NULL)
+        return cli_error("nave pull", "--range %s: must be LOW,HIGH", text), -1;
+    *comma = '\0';
+    if (cli_real("nave pull", "--range", text, -1e300, 1e300, &w->low) != 0 ||
+        cli_real("nave pull", "--range", comma + 1, -1e300, 1e300, &w->high) != 0)
+        return -1;
+    if (w->low < w->high)
+        return 0;
+    return cli_error("nave pull", "--range %s,%s: LOW must be less than HIGH", text, comma + 1), -1;
+}
 
 static int wish_option(wish *w, int name, char **argv)
 {
@@ -129,19 +147,25 @@ static int wish_option(wish *w, int name, char **argv)
                          "--type %s: there are double, float, int8 to int64, uint8 to uint64, char",
                          optarg),
                -1;
-    case RANGE: {
-        char *comma = strchr(optarg, ',');
-        if (comma == NULL)
-            return cli_error("nave pull", "--range %s: must be LOW,HIGH", optarg), -1;
-        *comma = '\0';
-        return cli_real("nave pull", "--range", optarg, -1e300, 1e300, &w->low) != 0 ||
-                       cli_real("nave pull", "--range", comma + 1, -1e300, 1e300, &w->high) != 0
-                   ? -1
-                   : 0;
-    }
+    case RANGE:
+        return wish_range(w, optarg);
     default:
         return options_wrong("pull", name, argv), -1;
     }
+}
+
+/* A picture can be of one kind only, and only pictures have colours. */
+static int wish_check(const wish *w)
+{
+    static const char *const others[] = {".jpg", ".jpeg", ".gif", ".bmp", ".tif", ".tiff", ".webp",
+                                         ".svg", ".pdf",  ".eps", ".ppm", ".pgm", ".ps"};
+    int picture = w->file != NULL && file_ends_in(w->file, ".png");
+    for (size_t i = 0; w->file != NULL && i < sizeof others / sizeof *others; i++)
+        if (file_ends_in(w->file, others[i]))
+            return cli_error("nave pull", "-o %s: pictures are .png only", w->file), -1;
+    if (!isnan(w->low) && !picture)
+        return cli_error("nave pull", "--range is for pictures, -o FILE.png"), -1;
+    return 0;
 }
 
 static int wish_read(wish *w, int argc, char **argv)
@@ -158,21 +182,7 @@ static int wish_read(wish *w, int argc, char **argv)
         options_end("pull", argc, argv, optind + 1) != 0)
         return -1;
     w->name = argv[optind];
-    return 0;
-}
-
-/* 1: the name is a published array; 0: it is not; -1: no answer. */
-static int is_published(remote *r, const char *name)
-{
-    cJSON *answer = remote_ask(r, remote_request("status"), 0);
-    const cJSON *item;
-    int found = answer != NULL ? 0 : -1;
-    cJSON_ArrayForEach (item, remote_list(answer, "published")) {
-        if (cJSON_IsString(item) && strcmp(item->valuestring, name) == 0)
-            found = 1;
-    }
-    cJSON_Delete(answer);
-    return found;
+    return wish_check(w);
 }
 
 /* The first engine that is known to have the object, or the first there is. */
@@ -228,8 +238,9 @@ static int give_type(const wish *w, nave_client_array *array)
 static int into_picture(remote *r, const wish *w, int published, FILE *out)
 {
     nave_client_array array;
-    if (fetch(r, w, published, &array) != NAVE_OK)
-        return remote_failed(r, "pull");
+    int rc = fetch(r, w, published, &array);
+    if (rc != NAVE_OK)
+        return names_failed(r, "pull", rc, w->name, NAMES_OBJECTS);
     if (w->type != NULL && give_type(w, &array) != 0)
         return CLI_FAILURE;
     return pull_picture(&array, nave_client_is_foreign(r->client), out, w->name, w->low, w->high) ==
@@ -268,7 +279,7 @@ static int into_file(remote *r, const wish *w, int published, outfile *out)
         cli_file_error("nave pull", w->file, file.error);
     if (file.error != 0 || file.said)
         return CLI_FAILURE;
-    return rc == NAVE_OK ? CLI_OK : remote_failed(r, "pull");
+    return rc == NAVE_OK ? CLI_OK : names_failed(r, "pull", rc, w->name, NAMES_OBJECTS);
 }
 
 /* The file is there as a whole, or as it was before. */
@@ -289,26 +300,39 @@ static int pull_to_file(remote *r, const wish *w, int published)
     return error == 0 ? CLI_OK : CLI_FAILURE;
 }
 
+static int pull(remote *r, const wish *w, int published)
+{
+    nave_client_array array;
+    interrupt signals;
+    int rc;
+    if (w->file != NULL && strcmp(w->file, "-") != 0) {
+        interrupt_begin(&signals);
+        return remote_written(r, interrupt_end(&signals, pull_to_file(r, w, published)));
+    }
+    rc = fetch(r, w, published, &array);
+    return rc == NAVE_OK ? file_write("pull", NULL, array.data, array.size)
+                         : names_failed(r, "pull", rc, w->name, NAMES_OBJECTS);
+}
+
 int data_pull(remote *r, int argc, char **argv)
 {
     wish w;
-    nave_client_array array;
-    interrupt signals;
-    int published;
+    unsigned kinds = NAMES_OBJECTS;
     if (wish_read(&w, argc, argv) != 0)
         return CLI_USAGE;
-    published = w.engine < 0 && !w.gather ? is_published(r, w.name) : 0;
-    if (published < 0)
-        return remote_failed(r, "pull");
-    if (published && w.type != NULL)
+    if (w.engine < 0 && !w.gather)
+        kinds = names_kinds(r, w.name);
+    if (kinds == 0 && r->rc != NAVE_OK)
+        return remote_failed(r, "pull", r->rc);
+    if (kinds & NAMES_PUBLISHED && w.type != NULL)
         return cli_error("nave pull",
                          "--type is for objects: '%s' is published, with a type of its own",
                          w.name),
                CLI_USAGE;
-    if (w.file == NULL || strcmp(w.file, "-") == 0)
-        return fetch(r, &w, published, &array) == NAVE_OK
-                   ? file_write("pull", NULL, array.data, array.size)
-                   : remote_failed(r, "pull");
-    interrupt_begin(&signals);
-    return interrupt_end(&signals, pull_to_file(r, &w, published));
+    if ((kinds & (NAMES_PUBLISHED | NAMES_OBJECTS)) == 0 && kinds & NAMES_VALUES)
+        return remote_fail(r, "pull", NAVE_EOBJECT,
+                           "'%s' is a value: nave get, nave watch, nave set", w.name);
+    if (kinds == 0 && names_any(r, NAMES_VALUES | NAMES_PUBLISHED))
+        return names_unknown(r, "pull", w.name, NAMES_VALUES | NAMES_PUBLISHED | NAMES_OBJECTS);
+    return pull(r, &w, (kinds & NAMES_PUBLISHED) != 0);
 }

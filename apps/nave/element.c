@@ -1,12 +1,14 @@
 #include "element.h"
 
 #include <inttypes.h>
+#include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
-enum { ITEM_MAX = 8 };
+enum { ITEM_MAX = 8, DOUBLE_DIGITS = 15, FLOAT_DIGITS = 7 };
 
-/* What the element is: a whole number, or a real one of so many digits. */
+/* What the element is: a whole number, or a real one, with so many digits at least. */
 typedef struct element {
     int digits; /* 0: it is whole */
     int is_signed;
@@ -54,9 +56,9 @@ static element read_element(const nave_client_array *array, int foreign, size_t 
     float f;
     take_bytes(array, foreign, i, at);
     if (strcmp(array->type, "double") == 0)
-        e.digits = 15, memcpy(&e.real, at, sizeof e.real);
+        e.digits = DOUBLE_DIGITS, memcpy(&e.real, at, sizeof e.real);
     else if (strcmp(array->type, "float") == 0)
-        e.digits = 7, memcpy(&f, at, sizeof f), e.real = (double)f;
+        e.digits = FLOAT_DIGITS, memcpy(&f, at, sizeof f), e.real = (double)f;
     else
         e.whole = whole_of(at, array->item);
     e.is_signed = strncmp(array->type, "int", 3) == 0;
@@ -71,13 +73,34 @@ double element_real(const nave_client_array *array, int foreign, size_t i)
     return e.digits > 0 ? e.real : e.is_signed ? (double)(int64_t)e.whole : (double)e.whole;
 }
 
-void element_print(const nave_client_array *array, int foreign, size_t i)
+/* From 2^53 on JSON has texts. */
+static int is_large(element e)
+{
+    uint64_t size = e.is_signed && (int64_t)e.whole < 0 ? 0 - e.whole : e.whole;
+    return size >= UINT64_C(1) << 53;
+}
+
+/* The fewest digits that read back the same. */
+static void print_real(double x, int digits)
+{
+    char text[40];
+    for (int more = digits; more <= digits + 2; more++) {
+        snprintf(text, sizeof text, "%.*g", more, x);
+        if (digits == FLOAT_DIGITS ? strtof(text, NULL) == (float)x : strtod(text, NULL) == x)
+            break;
+    }
+    fputs(text, stdout);
+}
+
+void element_print(const nave_client_array *array, int foreign, int json, size_t i)
 {
     element e = read_element(array, foreign, i);
-    if (e.digits > 0)
-        printf("%.*g", e.digits, e.real);
+    if (e.digits > 0 && !isfinite(e.real))
+        printf(json ? "\"%s\"" : "%s", isnan(e.real) ? "nan" : e.real > 0 ? "inf" : "-inf");
+    else if (e.digits > 0)
+        print_real(e.real, e.digits);
     else if (e.is_signed)
-        printf("%" PRId64, (int64_t)e.whole);
+        printf(json && is_large(e) ? "\"%" PRId64 "\"" : "%" PRId64, (int64_t)e.whole);
     else
-        printf("%" PRIu64, e.whole);
+        printf(json && is_large(e) ? "\"%" PRIu64 "\"" : "%" PRIu64, e.whole);
 }

@@ -7,7 +7,7 @@
 /* Element i as a real number. */
 double element_real(const nave_client_array *array, int foreign, size_t i);
 
-/* Prints it; real ones with 15 digits, of type float with 7. */
-void element_print(const nave_client_array *array, int foreign, size_t i);
+/* Prints it so that it reads back the same; as JSON numbers that it has not, or not exactly, are texts. */
+void element_print(const nave_client_array *array, int foreign, int json, size_t i);
 
 #endif

@@ -57,6 +57,8 @@ typedef struct options {
     char file[PATH_MAX];
 } options;
 
+enum { NAME_MAX_BYTES = 63 }; /* of a job */
+
 enum { SYSTEM = 256, TIME, LISTEN, JOB, NO_PLUGINS, WAIT };
 
 static void help(void)
@@ -128,6 +130,16 @@ static int place_file(options *o)
     return 0;
 }
 
+/* Files are called so, and lines of many programs say it. */
+static int is_name(const char *job)
+{
+    static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-."
+                                  "_"; /* these three not first */
+    size_t length = strspn(job, letters);
+    return length > 0 && length <= NAME_MAX_BYTES && job[length] == '\0' &&
+           strchr("-._", job[0]) == NULL;
+}
+
 /* 0: go on; 1: all is said; -1: wrong. */
 static int options_read(options *o, int argc, char **argv)
 {
@@ -150,6 +162,13 @@ static int options_read(options *o, int argc, char **argv)
             return said;
     if (optind < argc)
         return cli_error(VERB, "%s: nothing is expected here", argv[optind]), -1;
+    if (!is_name(o->job))
+        return cli_error(VERB,
+                         "--job '%.80s': must be letters, digits, '.', '_' and '-', %d at most, "
+                         "and begin "
+                         "with a letter or digit",
+                         o->job, (int)NAME_MAX_BYTES),
+               -1;
     return place_file(o);
 }
 

@@ -31,5 +31,7 @@ int interrupt_end(const interrupt *i, int status)
 {
     for (int n = 0; n < INTERRUPTS; n++)
         sigaction(signals[n], &i->before[n], NULL);
-    return caught != 0 ? 128 + caught : status;
+    status = caught != 0 ? 128 + caught : status;
+    caught = 0;
+    return status;
 }

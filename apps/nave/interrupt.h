@@ -15,7 +15,7 @@ typedef struct interrupt {
 
 void interrupt_begin(interrupt *i);
 
-/* The last signal since then; 0: none. */
+/* The last signal since then; 0: none, or this is over. */
 int interrupt_caught(void);
 
 /* All as it was.  The exit status: 128 and the signal's number, or `status` if none came. */

@@ -1,5 +1,6 @@
 /* look - the verbs that only look: status, engines, kernels, objects, calls, tasks, explain, events. */
 #include "cli.h"
+#include "interrupt.h"
 #include "options.h"
 #include "remote.h"
 
@@ -13,7 +14,7 @@
 static cJSON *ask(remote *r, const char *verb, cJSON *request, int *status)
 {
     cJSON *answer = remote_ask(r, request, 0);
-    *status = answer != NULL ? CLI_OK : remote_failed(r, verb);
+    *status = answer != NULL ? CLI_OK : remote_failed(r, verb, r->rc);
     if (answer == NULL || !remote_json(r, answer))
         return answer;
     cJSON_Delete(answer);
@@ -37,6 +38,12 @@ static void print_duration(double seconds)
         printf("%ld:%02ld:%02ld", s / 3600, s / 60 % 60, s % 60);
     else
         printf("%ld:%02ld", s / 60, s % 60);
+}
+
+/* "1 client", "2 clients". */
+static void print_count(double n, const char *what)
+{
+    printf("%.0f %s%s", n, what, n == 1 ? "" : "s");
 }
 
 /* Large ones are texts. */
@@ -95,8 +102,10 @@ static void print_hello(const cJSON *hello)
     double absent = remote_number(hello, "absent");
     printf("%-10s %s%s%s%s\n", "job", remote_text(hello, "job"), program[0] != '\0' ? " (" : "",
            program, program[0] != '\0' ? ")" : "");
-    printf("%-10s %s, process %.0f, %.0f ranks, Nave %s\n", "hub", remote_text(hello, "host"),
-           remote_number(hello, "pid"), remote_number(hello, "ranks"), remote_text(hello, "nave"));
+    printf("%-10s %s, process %.0f, ", "hub", remote_text(hello, "host"),
+           remote_number(hello, "pid"));
+    print_count(remote_number(hello, "ranks"), "rank");
+    printf(", Nave %s\n", remote_text(hello, "nave"));
     if (absent > 1)
         printf("%-10s the program has been out of Nave's calls for %.0f s\n", "", absent);
 }
@@ -107,16 +116,18 @@ static void print_status(const cJSON *status)
     const cJSON *tasks = cJSON_GetObjectItemCaseSensitive(status, "tasks");
     printf("%-10s %s for ", "state", remote_text(status, "state"));
     print_duration(remote_number(status, "time"));
-    printf(", %.0f clients\n%-10s %.0f: %.0f busy, %.0f idle", remote_number(status, "clients"),
-           "engines", remote_number(engines, "total"), remote_number(engines, "busy"),
-           remote_number(engines, "idle"));
+    printf(", ");
+    print_count(remote_number(status, "clients"), "client");
+    printf("\n%-10s %.0f: %.0f busy, %.0f idle", "engines", remote_number(engines, "total"),
+           remote_number(engines, "busy"), remote_number(engines, "idle"));
     if (remote_number(engines, "lost") > 0)
         printf(", %.0f lost", remote_number(engines, "lost"));
-    printf("\n%-10s %.0f waiting, %.0f running, %.0f succeeded, %.0f failed, %.0f cancelled; "
-           "%.0f calls open\n",
+    printf("\n%-10s %.0f waiting, %.0f running, %.0f succeeded, %.0f failed, %.0f cancelled; ",
            "tasks", remote_number(tasks, "waiting"), remote_number(tasks, "running"),
            remote_number(tasks, "succeeded"), remote_number(tasks, "failed"),
-           remote_number(tasks, "cancelled"), remote_number(status, "calls"));
+           remote_number(tasks, "cancelled"));
+    print_count(remote_number(status, "calls"), "call");
+    puts(" open");
     print_steering(status);
 }
 
@@ -148,7 +159,7 @@ int look_status(remote *r, int argc, char **argv)
     int code = no_arguments("status", argc, argv);
     cJSON *hello = code == CLI_OK ? remote_ask(r, remote_request("hello"), 0) : NULL, *status;
     if (code != CLI_OK || hello == NULL)
-        return code != CLI_OK ? code : remote_failed(r, "status");
+        return code != CLI_OK ? code : remote_failed(r, "status", r->rc);
     if (!r->json) {
         print_hello(hello);
         print_way(r);
@@ -156,7 +167,7 @@ int look_status(remote *r, int argc, char **argv)
     }
     status = remote_ask(r, remote_request("status"), 0);
     if (status == NULL)
-        code = remote_failed(r, "status");
+        code = remote_failed(r, "status", r->rc);
     else if (!r->json)
         print_status(status);
     if (r->json) {
@@ -204,7 +215,8 @@ int look_engines(remote *r, int argc, char **argv)
 
 static void print_kernel(const cJSON *k)
 {
-    printf("%-20s %4.0f engines  %s\n", remote_text(k, "name"), remote_number(k, "engines"),
+    double engines = remote_number(k, "engines");
+    printf("%-20s %4.0f engine%s  %s\n", remote_text(k, "name"), engines, engines == 1 ? " " : "s",
            remote_text(k, "signature"));
 }
 
@@ -260,8 +272,26 @@ int look_calls(remote *r, int argc, char **argv)
 
 enum { STATES = 5, WAITING = 256, PAGE = 1000 /* tasks in one answer */ };
 
+#define ONE 0 /* how many at most, where one is named */
+
 static const char *const states[STATES] = {"waiting", "running", "succeeded", "failed",
                                            "cancelled"};
+
+/* Sets the request to the call that is named, or to one of its tasks.  -1: wrong. */
+static int name_tasks(cJSON *request, const char *word, int states_named, uint64_t *most)
+{
+    uint64_t call, index;
+    if (options_task("tasks", word, &call, &index) != 0)
+        return -1;
+    cJSON_AddNumberToObject(request, "call", (double)call);
+    if (index == UINT64_MAX)
+        return 0;
+    if (states_named)
+        return cli_error("nave tasks", "%s: states are for whole calls", word), -1;
+    cJSON_AddNumberToObject(request, "from", (double)index);
+    *most = ONE;
+    return 0;
+}
 
 /* The request that the options and words ask for, and how many tasks at most; NULL: they are wrong. */
 static cJSON *tasks_request(int argc, char **argv, uint64_t *most)
@@ -274,7 +304,6 @@ static cJSON *tasks_request(int argc, char **argv, uint64_t *most)
                                           {"limit", required_argument, NULL, 'n'},
                                           {NULL, 0, NULL, 0}};
     cJSON *request = remote_request("tasks"), *wanted = NULL;
-    uint64_t call, index;
     int good = 1;
     *most = UINT64_MAX;
     for (int name; good && (name = getopt_long(argc, argv, ":n:", known, NULL)) != -1;) {
@@ -287,25 +316,35 @@ static cJSON *tasks_request(int argc, char **argv, uint64_t *most)
             cJSON_AddItemToArray(wanted, cJSON_CreateString(states[name - WAITING]));
         }
     }
-    if (good && optind < argc) {
-        good = options_task("tasks", argv[optind], &call, &index) == 0;
-        cJSON_AddNumberToObject(request, "call", good ? (double)call : 0);
-    }
+    if (good && optind < argc)
+        good = name_tasks(request, argv[optind], wanted != NULL, most) == 0;
     if (good && options_end("tasks", argc, argv, optind + 1) == 0)
         return request;
     cJSON_Delete(request);
     return NULL;
 }
 
-static void print_task(const cJSON *t)
+/* How long it ran, or runs at the time `now`; of one that is with an engine, and whose turn has not come there, that. */
+static void print_times(const cJSON *t, double now)
 {
-    double ran = remote_number(t, "ended") - remote_number(t, "started");
+    int running = strcmp(remote_text(t, "state"), "running") == 0;
+    double started = remote_number(t, "started");
+    double ended = running ? now : remote_number(t, "ended");
+    if (running && started == 0 && cJSON_HasObjectItem(t, "engine"))
+        fputs(", behind others", stdout);
+    else if (running && started > 0)
+        printf(" for %.3g s", ended > started ? ended - started : 0);
+    else if (ended > started)
+        printf(" %.6g s", ended - started);
+}
+
+static void print_task(const cJSON *t, double now)
+{
     printf("%10s  %-16s %-9s", remote_text(t, "task"), remote_text(t, "kernel"),
            remote_text(t, "state"));
     if (cJSON_HasObjectItem(t, "engine"))
         printf(" engine %.0f (%s)", remote_number(t, "engine"), remote_text(t, "host"));
-    if (ran > 0)
-        printf(" %.6g s", ran);
+    print_times(t, now);
     if (cJSON_HasObjectItem(t, "message"))
         printf(": %s (code %.0f)", remote_text(t, "message"), remote_number(t, "code"));
     putchar('\n');
@@ -330,7 +369,7 @@ static int tasks_page(remote *r, cJSON *request, uint64_t most, int *more)
         cJSON_AddItemToObject(request, "from", cJSON_Duplicate(next, 1));
     if (!remote_json(r, answer)) {
         cJSON_ArrayForEach (t, remote_list(answer, "tasks")) {
-            print_task(t);
+            print_task(t, remote_number(answer, "time"));
         }
     }
     cJSON_Delete(answer);
@@ -344,10 +383,17 @@ int look_tasks(remote *r, int argc, char **argv)
     int more = 1, status = CLI_OK;
     if (request == NULL)
         return CLI_USAGE;
+    if (most == ONE) { /* a page of one task */
+        int n = tasks_page(r, request, 1, &more);
+        status = n < 0    ? remote_failed(r, "tasks", r->rc)
+                 : n == 0 ? remote_fail(r, "tasks", NAVE_EINVAL, "the call has no such task")
+                          : CLI_OK;
+        more = 0;
+    }
     while (more && most > 0 && status == CLI_OK) {
         int n = tasks_page(r, request, most, &more);
         if (n < 0)
-            status = remote_failed(r, "tasks");
+            status = remote_failed(r, "tasks", r->rc);
         else
             most -= (uint64_t)n < most ? (uint64_t)n : most;
     }
@@ -371,13 +417,21 @@ int look_explain(remote *r, int argc, char **argv)
     answer = ask(r, "explain", request, &status);
     if (answer == NULL)
         return status;
-    printf("task %s (%s) is %s: %s\n", remote_text(answer, "task"), remote_text(answer, "kernel"),
-           remote_text(answer, "state"), remote_text(answer, "text"));
+    if (cJSON_HasObjectItem(answer, "call"))
+        printf("call %.0f (%s) is %s: %s\n", remote_number(answer, "call"),
+               remote_text(answer, "kernel"), remote_text(answer, "state"),
+               remote_text(answer, "text"));
+    else
+        printf("task %s (%s) is %s: %s\n", remote_text(answer, "task"),
+               remote_text(answer, "kernel"), remote_text(answer, "state"),
+               remote_text(answer, "text"));
     cJSON_Delete(answer);
     return CLI_OK;
 }
 
 /* ------------------------------------------------------------------------------------------ events */
+
+enum { MOST = 1024 }; /* that a job keeps */
 
 /* Prints those that are new, the last `most` of them; returns the number of the last. */
 static double print_events(const remote *r, const cJSON *list, int most)
@@ -396,32 +450,53 @@ static double print_events(const remote *r, const cJSON *list, int most)
     return last;
 }
 
+/* A request for what is new, and how long to wait for it. */
+static cJSON *events_request(double after, double seconds)
+{
+    cJSON *request = remote_request("events");
+    cJSON_AddNumberToObject(request, "after", after);
+    cJSON_AddNumberToObject(request, "seconds", seconds);
+    return request;
+}
+
+/* Until a signal comes. */
+static int follow_events(remote *r, double after)
+{
+    while (interrupt_caught() == 0) {
+        cJSON *answer = remote_ask(r, events_request(after, 5), 5);
+        double last;
+        if (answer == NULL)
+            return interrupt_caught() != 0 ? CLI_OK : remote_failed(r, "events", r->rc);
+        last = print_events(r, remote_list(answer, "events"), MOST);
+        after = last > 0 ? last : after;
+        cJSON_Delete(answer);
+    }
+    return CLI_OK;
+}
+
 int look_events(remote *r, int argc, char **argv)
 {
-    uint64_t most = 1024;
-    double after = 0, seconds = 0, last;
+    uint64_t most = MOST;
+    double last;
     int follow = 0;
+    interrupt signals;
+    cJSON *answer;
     for (int name; (name = options_next(argc, argv, ":fn:")) != -1;)
         if (name == 'f')
             follow = 1;
         else if (name != 'n')
             return options_wrong("events", name, argv);
-        else if (cli_number("nave events", "-n", optarg, 1, 1024, &most) != 0)
+        else if (cli_number("nave events", "-n", optarg, 1, MOST, &most) != 0)
             return CLI_USAGE;
     if (options_end("events", argc, argv, optind) != 0)
         return CLI_USAGE;
-    for (;;) {
-        cJSON *request = remote_request("events"), *answer;
-        cJSON_AddNumberToObject(request, "after", after);
-        cJSON_AddNumberToObject(request, "seconds", seconds);
-        answer = remote_ask(r, request, seconds);
-        if (answer == NULL)
-            return remote_failed(r, "events");
-        last = print_events(r, remote_list(answer, "events"), (int)most);
-        after = last > 0 ? last : after;
-        cJSON_Delete(answer);
-        if (!follow)
-            return CLI_OK;
-        seconds = 5;
-    }
+    answer = remote_ask(r, events_request(0, 0), 0);
+    if (answer == NULL)
+        return remote_failed(r, "events", r->rc);
+    last = print_events(r, remote_list(answer, "events"), (int)most);
+    cJSON_Delete(answer);
+    if (!follow)
+        return CLI_OK;
+    interrupt_begin(&signals);
+    return interrupt_end(&signals, follow_events(r, last));
 }

@@ -73,6 +73,12 @@ int options_end(const char *verb, int argc, char **argv, int at)
     return at < argc ? say(verb, "%s: nothing is expected here", argv[at]) : 0;
 }
 
+int options_refuse(const char *verb, const char *format, const char *word)
+{
+    say(verb, format, word);
+    return CLI_USAGE;
+}
+
 int options_need(const char *verb, int argc, int at, const char *what)
 {
     return at < argc ? 0 : say(verb, "%s is missing", what);

@@ -20,6 +20,9 @@ int options_end(const char *verb, int argc, char **argv, int at);
 /* There must be at least one more word.  0, or -1. */
 int options_need(const char *verb, int argc, int at, const char *what);
 
+/* An error line on a word; `format` has one %s.  Returns CLI_USAGE. */
+int options_refuse(const char *verb, const char *format, const char *word);
+
 /* The words of an unknown or incomplete option, by what getopt has returned.  Returns CLI_USAGE. */
 int options_wrong(const char *verb, int what, char **argv);
 

@@ -3,6 +3,7 @@
 #include "program.h"
 
 #include <getopt.h>
+#include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,7 +19,8 @@ const remote_verb remote_verbs[] = {
     {"kernels", look_kernels, "", "its kernels and their signatures", ""},
     {"calls", look_calls, "", "its calls, the program's and those from outside", ""},
     {"tasks", look_tasks,
-     "[--waiting] [--running] [--succeeded] [--failed] [--cancelled] [-n LIMIT] [CALL]",
+     "[--waiting] [--running] [--succeeded] [--failed] [--cancelled] [-n LIMIT] "
+     "[CALL[.INDEX]]",
      "its tasks",
      "  --waiting, --running, --succeeded, --failed, --cancelled\n"
      "                       those in any of these states\n"
@@ -38,7 +40,8 @@ const remote_verb remote_verbs[] = {
      "  -p, --priority N     calls of higher priority go first (0)\n"
      "  -r, --retries N      run a task that fails again, so often (0)\n"
      "  -g, --guard          in a child process of the engine\n"
-     "  -t, --time-limit SECONDS  that a task may run; implies --guard\n"},
+     "  -t, --time-limit SECONDS  that a task may run; implies --guard\n"
+     "  -l, --wait-limit SECONDS  as --wait, but no longer than this\n"},
     {"wait", calls_wait, "[-t SECONDS] CALL[.INDEX]...", "until calls, or tasks, are finished",
      "  -t SECONDS           no longer than this\n"},
     {"result", calls_result, "[-t SECONDS] [-o FILE] CALL[.INDEX]",
@@ -60,6 +63,7 @@ const remote_verb remote_verbs[] = {
      "      --type TYPE      of an object's numbers (uint8), for .npy and .png\n"
      "      --range LOW,HIGH  of .png: what gets the first colour, and the last\n"},
     {"drop", data_drop, "NAME...", "objects", ""},
+    {"get", steer_get, "NAME", "a steering value, once", ""},
     {"set", steer_set, "NAME VALUE", "a steering value", ""},
     {"watch", steer_watch, "[-d SECONDS] [-n COUNT] NAME", "a steering value, or a published one",
      "  -d SECONDS           between two looks (1)\n"
@@ -85,10 +89,56 @@ const remote_verb *remote_find(const char *name)
 
 /* ---------------------------------------------------------------------------------------- asking */
 
-int remote_failed(const remote *r, const char *verb)
+/* As a job says it that refuses. */
+static void print_failure(int rc, const char *words)
 {
-    cli_error(PROGRAM, "%s: %s", verb, nave_client_error(r->client));
+    cJSON *object = cJSON_CreateObject();
+    char *text;
+    cJSON_AddBoolToObject(object, "ok", 0);
+    cJSON_AddStringToObject(object, "error", nave_error_name(rc));
+    cJSON_AddNumberToObject(object, "code", rc);
+    cJSON_AddStringToObject(object, "message", words);
+    text = cJSON_PrintUnformatted(object);
+    if (text != NULL)
+        puts(text);
+    free(text);
+    cJSON_Delete(object);
+}
+
+int remote_fail(const remote *r, const char *verb, int rc, const char *format, ...)
+{
+    char words[4096], program[64];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(words, sizeof words, format, args);
+    va_end(args);
+    snprintf(program, sizeof program, PROGRAM " %s", verb);
+    if (r->json)
+        print_failure(rc, words);
+    fflush(stdout);
+    cli_error(program, "%s", words);
     return CLI_FAILURE;
+}
+
+int remote_failed(const remote *r, const char *verb, int rc)
+{
+    return remote_fail(r, verb, rc, "%s", nave_client_error(r->client));
+}
+
+int remote_done(const remote *r, const char *verb, int rc)
+{
+    if (rc != NAVE_OK)
+        return remote_failed(r, verb, rc);
+    if (r->json)
+        puts(nave_client_answer(r->client));
+    return CLI_OK;
+}
+
+int remote_written(const remote *r, int status)
+{
+    if (r->json && status == CLI_OK)
+        puts("{\"ok\":true}");
+    return status;
 }
 
 cJSON *remote_request(const char *verb)
@@ -102,13 +152,13 @@ cJSON *remote_ask(remote *r, cJSON *request, double seconds)
 {
     char *text = cJSON_PrintUnformatted(request);
     const char *answer;
-    int rc;
     cJSON_Delete(request);
+    r->rc = NAVE_ENOMEM;
     if (text == NULL)
         return NULL;
-    rc = nave_client_ask(r->client, text, NULL, 0, seconds, &answer, NULL, NULL);
+    r->rc = nave_client_ask(r->client, text, NULL, 0, seconds, &answer, NULL, NULL);
     free(text);
-    return rc == NAVE_OK ? cJSON_Parse(answer) : NULL;
+    return r->rc == NAVE_OK ? cJSON_Parse(answer) : NULL;
 }
 
 int remote_json(const remote *r, const cJSON *answer)
@@ -277,9 +327,9 @@ int remote_main(const remote_verb *verb, int argc, char **argv)
     options.ssh = c.ssh;
     if (wants_help(left, argv))
         return remote_call(&r, verb, left, argv);
-    status = nave_connect(c.file, &options, &r.client) == NAVE_OK
-                 ? remote_call(&r, verb, left, argv)
-                 : remote_failed(&r, verb->name);
+    r.rc = nave_connect(c.file, &options, &r.client);
+    status =
+        r.rc == NAVE_OK ? remote_call(&r, verb, left, argv) : remote_failed(&r, verb->name, r.rc);
     nave_disconnect(&r.client);
     return status;
 }

@@ -13,6 +13,7 @@
 typedef struct remote {
     nave_client *client;
     int json; /* answers are printed as JSON */
+    int rc;   /* of the last remote_ask() */
 } remote;
 
 typedef int remote_fn(remote *r, int argc, char **argv);
@@ -46,11 +47,23 @@ int remote_verb_at(int argc, char **argv);
 /* From the command line: takes the options that all verbs have out of argv, connects, calls. */
 int remote_main(const remote_verb *verb, int argc, char **argv);
 
-/* An error line: "nave VERB: the client's words".  Returns CLI_FAILURE. */
-int remote_failed(const remote *r, const char *verb);
+/* An error line, "nave VERB: the client's words", and with --json an object like an answer of a job that refuses, on
+ * standard output.  Returns CLI_FAILURE. */
+int remote_failed(const remote *r, const char *verb, int rc);
+
+/* The same with words of our own. */
+__attribute__((format(printf, 4, 5))) int remote_fail(const remote *r, const char *verb, int rc,
+                                                      const char *format, ...);
+
+/* Of a request that has no more to say than that it is done: with --json, prints the last answer.  `rc` is what has
+ * become of it; returns an exit status. */
+int remote_done(const remote *r, const char *verb, int rc);
+
+/* Likewise of what has been written to a file.  Returns the status. */
+int remote_written(const remote *r, int status);
 
 /* Asks `request` (freed), for `seconds` longer than usual.  The answer (to be freed by cJSON_Delete());
- * NULL: it failed, and remote_failed() will say why. */
+ * NULL: it failed, with r->rc, and remote_failed() will say why. */
 cJSON *remote_ask(remote *r, cJSON *request, double seconds);
 cJSON *remote_request(const char *verb);
 
@@ -67,7 +80,7 @@ remote_fn look_status, look_engines, look_kernels, look_objects, look_calls, loo
     look_explain, look_events;
 remote_fn calls_submit, calls_wait, calls_result, calls_cancel, calls_forget;
 remote_fn data_push, data_pull, data_drop;
-remote_fn steer_set, steer_watch, steer_command, steer_pause, steer_resume, steer_stop;
+remote_fn steer_get, steer_set, steer_watch, steer_command, steer_pause, steer_resume, steer_stop;
 remote_fn build_cc;
 remote_fn top_run, shell_run;
 

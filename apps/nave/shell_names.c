@@ -51,11 +51,11 @@ void shell_names_find(shell_names *names, remote *r, const char *verb)
     static const struct {
         const char *verb, *request, *list;
     } known[] = {
-        {"submit", "kernels", "kernels"},  {"pull", "status", "published"},
-        {"pull", "objects", "objects"},    {"push", "objects", "objects"},
-        {"drop", "objects", "objects"},    {"set", "status", "steer"},
-        {"watch", "status", "steer"},      {"watch", "status", "published"},
-        {"command", "status", "commands"},
+        {"submit", "kernels", "kernels"}, {"pull", "status", "published"},
+        {"pull", "objects", "objects"},   {"push", "objects", "objects"},
+        {"drop", "objects", "objects"},   {"set", "status", "steer"},
+        {"get", "status", "steer"},       {"watch", "status", "steer"},
+        {"watch", "status", "published"}, {"command", "status", "commands"},
     };
     if (verb[0] == '\0' || strcmp(verb, "help") == 0)
         add_verbs(names);

@@ -82,7 +82,7 @@ static int end(const top *t, int rc)
     if (rc == NAVE_OK)
         return CLI_OK;
     if (rc != NAVE_ECONNECT && rc != NAVE_ESTATE)
-        return remote_failed(t->r, "top");
+        return remote_failed(t->r, "top", rc);
     printf("the job%s%s has ended; when last seen %.0f tasks had succeeded, %.0f failed\n",
            t->model.job[0] != '\0' ? " " : "", t->model.job, tasks->succeeded, tasks->failed);
     return CLI_OK;

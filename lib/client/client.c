@@ -224,6 +224,7 @@ static int say_hello(nave_client *client)
     int rc = nv_client_do(client, nv_client_request("hello"), NULL, 0, 0);
     const char *order =
         cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(client->answer, "byte_order"));
+    client->met = rc == NAVE_OK;
     if (rc == NAVE_OK && order != NULL)
         client->connection.foreign = strcmp(order, nv_byte_order()) != 0;
     return rc;
@@ -276,7 +277,7 @@ void nave_disconnect(nave_client **where)
     if (client == NULL)
         return;
     *where = NULL;
-    if (client->dialog != NULL && client->answer != NULL)
+    if (client->dialog != NULL && client->met)
         nv_dialog_send(client->dialog, "{\"do\":\"bye\"}", NULL, 0, client->why);
     nv_dialog_close(client->dialog);
     nv_tunnel_close(client->tunnel);

@@ -21,6 +21,7 @@ struct nave_client {
     struct nv_dialog *dialog;
     struct nv_tunnel *tunnel;
     double timeout;
+    bool met;                  /* it has said hello, and been answered */
     double asked;              /* requests so far */
     struct nv_message message; /* the last answer */
     cJSON *answer;             /*   read */
