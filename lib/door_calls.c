@@ -67,7 +67,7 @@ static int read_form(const struct nv_letter *letter, struct order_form *form, st
     if (form->in_size > 0 ? letter->data_size / form->in_size != form->count ||
                                 letter->data_size % form->in_size != 0
                           : letter->data_size > 0)
-        return nv_why(why, NAVE_ESIZE, "%zu bytes of inputs, but %llu tasks of %llu bytes each",
+        return nv_why(why, NAVE_ESIZE, "inputs of %zu bytes in all, not %llu times %llu",
                       letter->data_size, (unsigned long long)form->count,
                       (unsigned long long)form->in_size);
     return NAVE_OK;
@@ -87,13 +87,14 @@ static int check_sizes(const struct nv_door *door, struct order_form *form)
     if (form->out_size == 0 && !signature.out.open)
         form->out_size = signature.out.size;
     if (!nv_signature_fits(&signature.in, (size_t)form->in_size))
-        rc = nv_why(door->why, NAVE_ESIZE, "'%s' takes %zu bytes%s, not %llu (%s)", form->kernel,
-                    signature.in.size, signature.in.open ? " and more" : "",
-                    (unsigned long long)form->in_size, kernels->signatures[id]);
+        rc = nv_why(door->why, NAVE_ESIZE, "'%s' takes %zu byte%s%s, not %llu (%s)", form->kernel,
+                    signature.in.size, signature.in.size == 1 ? "" : "s",
+                    signature.in.open ? " and more" : "", (unsigned long long)form->in_size,
+                    kernels->signatures[id]);
     else if (!signature.out.open && form->out_size != signature.out.size)
-        rc =
-            nv_why(door->why, NAVE_ESIZE, "'%s' gives %zu bytes, not %llu (%s)", form->kernel,
-                   signature.out.size, (unsigned long long)form->out_size, kernels->signatures[id]);
+        rc = nv_why(door->why, NAVE_ESIZE, "'%s' gives %zu byte%s, not %llu (%s)", form->kernel,
+                    signature.out.size, signature.out.size == 1 ? "" : "s",
+                    (unsigned long long)form->out_size, kernels->signatures[id]);
     nv_signature_release(&signature);
     return rc;
 }

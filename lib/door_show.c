@@ -503,8 +503,9 @@ static void explain_running(const nave_future *future, uint64_t index, struct nv
 static void explain_ended(const nave_record *record, struct nv_why why)
 {
     if (record->state == NAVE_SUCCEEDED)
-        nv_why(why, 0, "it succeeded on engine %d (%s) after %.3g s; its result has %zu bytes",
-               record->engine, record->host, record->ended - record->started, record->size);
+        nv_why(why, 0, "it succeeded on engine %d (%s) after %.3g s; its result has %zu byte%s",
+               record->engine, record->host, record->ended - record->started, record->size,
+               plural(record->size));
     else if (record->state == NAVE_FAILED)
         nv_why(why, 0, "it failed on engine %d (%s) in attempt %d: %s (code %d)", record->engine,
                record->host, record->attempts, record->message, record->code);

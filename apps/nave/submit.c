@@ -90,7 +90,7 @@ static int order_read(order *o, int argc, char **argv)
 static int wait_and_print(remote *r, const order *o, uint64_t call)
 {
     int status, rc = nave_client_wait(r->client, call, o->seconds);
-    if (interrupt_caught() != 0 || rc == NAVE_ETIMEDOUT)
+    if (rc == NAVE_ETIMEDOUT || (rc == NAVE_ECANCELED && interrupt_caught() != 0))
         return remote_fail(r, "submit", rc,
                            "call %" PRIu64 " goes on (nave wait %" PRIu64 ", nave cancel %" PRIu64
                            ")",
@@ -98,7 +98,7 @@ static int wait_and_print(remote *r, const order *o, uint64_t call)
     if (rc != NAVE_OK && rc != NAVE_ETASK && rc != NAVE_ECANCELED)
         return remote_failed(r, "submit", rc);
     status = calls_print(r, call);
-    if (rc == NAVE_OK && status == CLI_OK && fflush(stdout) == 0)
+    if (rc == NAVE_OK && status == CLI_OK && interrupt_caught() == 0 && fflush(stdout) == 0)
         nave_client_forget(r->client, call);
     return status;
 }
@@ -178,8 +178,10 @@ static int batch_add(remote *r, const order *o, const char *kernel, batch *b, co
                      size_t in_size, size_t out_size)
 {
     int status = CLI_OK;
-    if (b->count > 0 && (in_size != b->size || (b->count + 1) * in_size > BATCH_BYTES))
-        b->parted = 1, status = batch_send(r, o, kernel, b);
+    if (b->count > 0 && (in_size != b->size || (b->count + 1) * in_size > BATCH_BYTES)) {
+        b->parted = 1;
+        status = batch_send(r, o, kernel, b);
+    }
     if ((b->count + 1) * in_size > b->room) {
         char *grown = realloc(b->bytes, 2 * (b->count + 1) * in_size);
         if (grown == NULL)
