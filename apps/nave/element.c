@@ -62,7 +62,7 @@ static element read_element(const nave_client_array *array, int foreign, size_t 
     else
         e.whole = whole_of(at, array->item);
     e.is_signed = strncmp(array->type, "int", 3) == 0;
-    if (e.is_signed)
+    if (e.is_signed && array->item > 0)
         e.whole = extend(e.whole, array->item);
     return e;
 }
