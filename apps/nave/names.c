@@ -6,11 +6,11 @@
 
 static const struct {
     unsigned kind;
-    const char *request, *list;
-} lists[] = {{NAMES_VALUES, "status", "steer"},
-             {NAMES_PUBLISHED, "status", "published"},
-             {NAMES_COMMANDS, "status", "commands"},
-             {NAMES_OBJECTS, "objects", "objects"}};
+    const char *list; /* in the answer to `status`, that of objects to `objects` */
+} lists[] = {{NAMES_VALUES, "steer"},
+             {NAMES_PUBLISHED, "published"},
+             {NAMES_COMMANDS, "commands"},
+             {NAMES_OBJECTS, "objects"}};
 
 enum { LISTS = sizeof lists / sizeof *lists };
 
