@@ -324,7 +324,7 @@ typedef struct nave_array {
     size_t skip[NAVE_DIMS];  /* where the block begins in that */
 } nave_array;
 
-/* Lets clients fetch an array: only when one asks, the ranks copy their blocks, all in the same
+/* Lets clients fetch an array (elements that are in no rank's block are zero there): only when one asks, the ranks copy their blocks, all in the same
  * nave_poll(), and hand them over during the next ones.  `array` is copied; its data is the caller's,
  * read in nave_poll(), and must stay until nave_publish(ctx, name, NULL) or nave_close(). */
 NAVE_API int nave_publish(nave *ctx, const char *name, const nave_array *array);

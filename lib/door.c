@@ -546,7 +546,8 @@ int nv_door_open(nave *ctx, const struct nv_door_spec *spec)
     ctx->error.log = log_event;
     ctx->error.log_arg = door;
     ctx->door = door;
-    nv_door_event(door, "open", "the farm is open: %d ranks", ctx->size);
+    nv_door_event(door, "open", "the farm is open: %d rank%s", ctx->size,
+                  ctx->size == 1 ? "" : "s");
     return NAVE_OK;
 }
 

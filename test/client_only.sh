@@ -11,11 +11,11 @@ for header in mpi.h hwloc.h xxhash.h gsl/gsl_cdf.h arb.h flint/arb.h openssl/evp
     echo '#error this is not here' >"$stub/$header"
 done
 
-# make_client TARGET...: leaves out, err, and $status.
+# make_client TARGET...: on its own, below no other make; leaves out, err, and $status.
 make_client()
 {
-    $NAVE_MAKE O="$TMPDIR/build" CONFIG="$TMPDIR/build" CPPFLAGS="-I$stub" CFLAGS=-O0 WERROR=1 prefix="$prefix" "$@" \
-        >out 2>err
+    env -u MAKEFLAGS -u MFLAGS make -C "$NAVE_SRC" O="$TMPDIR/build" CONFIG="$TMPDIR/build" CPPFLAGS="-I$stub" CFLAGS=-O0 \
+        WERROR=1 prefix="$prefix" "$@" >out 2>err
     status=$?
 }
 

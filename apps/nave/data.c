@@ -275,6 +275,8 @@ static int into_file(remote *r, const wish *w, int published, outfile *out)
                                      w->engine >= 0 ? w->engine : find_engine(r, w->name),
                                      pull_piece, &file);
     }
+    if (rc == NAVE_OK)
+        pull_end(&file);
     if (file.error != 0)
         cli_file_error("nave pull", w->file, file.error);
     if (file.error != 0 || file.said)

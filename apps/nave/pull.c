@@ -8,7 +8,9 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/types.h>
+#include <unistd.h>
 
 /* The header says the shape in elements of the type that it names. */
 static int write_header(pull_file *file, const nave_client_array *array)
@@ -39,6 +41,7 @@ int pull_piece(void *arg, const nave_client_array *array, const size_t *start, c
 {
     pull_file *file = arg;
     const char *from = data;
+    file->size = array->size;
     errno = 0;
     if (interrupt_caught() != 0)
         return cli_error("nave pull", "interrupted"), file->said = 1, NAVE_ECANCELED;
@@ -57,6 +60,17 @@ int pull_piece(void *arg, const nave_client_array *array, const size_t *start, c
         size -= run;
     }
     return 0;
+}
+
+int pull_end(pull_file *file)
+{
+    off_t whole = (off_t)(file->header + file->size);
+    struct stat status;
+    if (fflush(file->stream) == 0 && fstat(fileno(file->stream), &status) == 0 &&
+        (status.st_size >= whole || ftruncate(fileno(file->stream), whole) == 0))
+        return 0;
+    file->error = errno;
+    return -1;
 }
 
 /* ---------------------------------------------------------------------------------------- pictures */

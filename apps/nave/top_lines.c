@@ -149,8 +149,7 @@ static void add_head(top_page *page, const top_model *model, int columns)
 static void add_engine(top_page *page, const top_engine *e)
 {
     char bar[TOP_BAR], rate[TOP_RATE], done[CLI_COMMAS], tasks[CLI_COMMAS];
-    enum top_kind kind = strcmp(e->state, "lost") == 0 || strcmp(e->state, "silent") == 0
-                             ? TOP_ALERT
+    enum top_kind kind = strcmp(e->state, "lost") == 0   ? TOP_ALERT
                          : strcmp(e->state, "idle") == 0 ? TOP_QUIET
                                                          : TOP_PLAIN;
     add(page, kind, "%5d  %-16.16s %-6.6s %3.0f %% %s %6s %12s %9s", e->rank, e->host, e->state,
