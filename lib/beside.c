@@ -2,9 +2,9 @@
 #include "beside.h"
 #include "clock.h"
 #include "idle.h"
+#include "thread.h"
 
 #include <pthread.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 
@@ -35,18 +35,6 @@ static void *serve(void *arg)
     return NULL;
 }
 
-/* Signals are for the program's own thread. */
-static int start_thread(struct nv_beside *beside)
-{
-    sigset_t all, before;
-    int rc;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    rc = pthread_create(&beside->thread, NULL, serve, beside);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    return rc;
-}
-
 int nv_beside_start(const struct nv_engine_spec *spec, struct nv_bells *bells,
                     struct nv_error *error, struct nv_beside **out)
 {
@@ -67,7 +55,7 @@ int nv_beside_start(const struct nv_engine_spec *spec, struct nv_bells *bells,
     }
     if (rc == NAVE_OK)
         rc = nv_engine_new(&own, &beside->engine);
-    if (rc == NAVE_OK && start_thread(beside) != 0)
+    if (rc == NAVE_OK && nv_thread_start(&beside->thread, serve, beside) != 0)
         rc = NAVE_ENOMEM;
     beside->started = rc == NAVE_OK;
     if (rc != NAVE_OK) {

@@ -1,8 +1,8 @@
 /* scribe - see scribe.h.  SPDX-License-Identifier: BSD-3-Clause */
 #include "scribe.h"
+#include "thread.h"
 
 #include <pthread.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -166,18 +166,6 @@ static void release(struct nv_scribe *scribe)
     free(scribe);
 }
 
-/* Signals are for the program's own thread. */
-static int start_thread(struct nv_scribe *scribe)
-{
-    sigset_t all, before;
-    int rc;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    rc = pthread_create(&scribe->thread, NULL, live, scribe);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    return rc;
-}
-
 struct nv_scribe *nv_scribe_start(struct nv_database *database, int64_t job)
 {
     struct nv_scribe *scribe = calloc(1, sizeof *scribe);
@@ -189,7 +177,7 @@ struct nv_scribe *nv_scribe_start(struct nv_database *database, int64_t job)
     pthread_cond_init(&scribe->more, NULL);
     pthread_cond_init(&scribe->less, NULL);
     atomic_init(&scribe->failed, false);
-    if (prepare(scribe) && start_thread(scribe) == 0)
+    if (prepare(scribe) && nv_thread_start(&scribe->thread, live, scribe) == 0)
         return scribe;
     release(scribe);
     return NULL;

@@ -1,10 +1,10 @@
 /* sentry - see sentry.h.  SPDX-License-Identifier: BSD-3-Clause */
 #include "sentry.h"
 #include "clock.h"
+#include "thread.h"
 
 #include <poll.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -53,18 +53,6 @@ static void *watch(void *arg)
     return NULL;
 }
 
-/* Signals are for the program's own thread. */
-static int start_thread(struct nv_sentry *sentry)
-{
-    sigset_t all, before;
-    int rc;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    rc = pthread_create(&sentry->thread, NULL, watch, sentry);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    return rc;
-}
-
 static void close_pipe(struct nv_sentry *sentry)
 {
     close(sentry->pipe[0]);
@@ -78,7 +66,7 @@ int nv_sentry_start(struct nv_vigil *vigil, struct nv_error *error, struct nv_se
     if (ok) {
         sentry->vigil = vigil;
         sentry->error = error;
-        ok = start_thread(sentry) == 0;
+        ok = nv_thread_start(&sentry->thread, watch, sentry) == 0;
         if (!ok)
             close_pipe(sentry);
     }
