@@ -284,6 +284,7 @@ void nave_disconnect(nave_client **where)
     nv_message_release(&client->message);
     cJSON_Delete(client->answer);
     nv_client_keep(client, NULL);
+    free(client->ahead.copy);
     free(client->known.signature);
     free(client);
 }

@@ -31,6 +31,7 @@ struct nave_client {
         size_t next, wish; /* the task behind that one; how many to ask for with it */
         cJSON *sizes;      /* of those that are left, the first is that of `next`; NULL: none */
         size_t at;         /* where its bytes begin in `data` */
+        void *copy;        /* of one that lies askew there */
     } ahead;
     struct { /* the kernel whose signature was asked for last */
         char name[128];

@@ -130,6 +130,17 @@ static void look_ahead(nave_client *client, uint64_t call, size_t index)
     client->ahead.next = index + 1;
 }
 
+/* Where an object of this size would be aligned, as C wants it; NULL: out of memory. */
+static const void *straighten(nave_client *client, const char *bytes, size_t size)
+{
+    size_t needed = size & (0 - size);
+    if ((uintptr_t)bytes % (needed < 16 ? needed | (needed == 0) : 16) == 0)
+        return bytes;
+    free(client->ahead.copy);
+    client->ahead.copy = malloc(size);
+    return client->ahead.copy != NULL ? memcpy(client->ahead.copy, bytes, size) : NULL;
+}
+
 /* A result that has come along with the one before. */
 static bool take_ahead(nave_client *client, uint64_t call, size_t index, const void **data,
                        size_t *size)
@@ -137,8 +148,10 @@ static bool take_ahead(nave_client *client, uint64_t call, size_t index, const v
     cJSON *first = client->ahead.sizes != NULL ? client->ahead.sizes->child : NULL;
     if (first == NULL || client->ahead.call != call || client->ahead.next != index)
         return false;
-    *data = (char *)client->data + client->ahead.at;
     *size = (size_t)first->valuedouble;
+    *data = straighten(client, (char *)client->data + client->ahead.at, *size);
+    if (*data == NULL)
+        return false; /* it is asked for */
     client->ahead.at += *size;
     client->ahead.next++;
     cJSON_Delete(cJSON_DetachItemViaPointer(client->ahead.sizes, first));
