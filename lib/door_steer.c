@@ -25,21 +25,18 @@ static int give_order(struct nv_door *door, struct nv_letter *letter, enum nv_or
 {
     struct nv_steer *steer = door->hub->ctx->steer;
     struct nv_later *later;
-    struct nv_order *order;
     int rc = nv_steer_check(steer, kind, name, text, door->why);
     if (rc != NAVE_OK)
         return rc;
-    order = nv_steer_order(steer, kind, name, text, 0);
-    if (order == NULL)
-        return nv_why(door->why, NAVE_ENOMEM, "no memory for an order");
+    later = nv_door_later(door, letter, -1, look_for_order); /* before anything is ordered */
+    if (later == NULL)
+        return NAVE_ENOMEM;
+    later->order = nv_steer_order(steer, kind, name, text, 0);
+    if (later->order == NULL)
+        return nv_door_not_later(door, later,
+                                 nv_why(door->why, NAVE_ENOMEM, "no memory for an order"));
     nv_door_event(door, kind == NV_ORDER_SET ? "set" : "command", "%s%s%s", name,
                   kind == NV_ORDER_SET ? " = " : " ", text);
-    later = nv_door_later(door, letter, -1, look_for_order);
-    if (later == NULL) {
-        nv_order_unwanted(order);
-        return NAVE_ENOMEM;
-    }
-    later->order = order;
     return NV_LATER;
 }
 

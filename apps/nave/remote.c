@@ -148,17 +148,32 @@ cJSON *remote_request(const char *verb)
     return request;
 }
 
+/* What a terminal would obey is none of the job's business: texts of an answer for people have lines only. */
+static void tame(cJSON *item)
+{
+    for (; item != NULL; item = item->next) {
+        for (char *c = item->valuestring; c != NULL && *c != '\0'; c++)
+            if (((unsigned char)*c < ' ' && *c != '\n' && *c != '\t') || *c == 127)
+                *c = '?';
+        tame(item->child);
+    }
+}
+
 cJSON *remote_ask(remote *r, cJSON *request, double seconds)
 {
     char *text = cJSON_PrintUnformatted(request);
     const char *answer;
+    cJSON *object;
     cJSON_Delete(request);
     r->rc = NAVE_ENOMEM;
     if (text == NULL)
         return NULL;
     r->rc = nave_client_ask(r->client, text, NULL, 0, seconds, &answer, NULL, NULL);
     free(text);
-    return r->rc == NAVE_OK ? cJSON_Parse(answer) : NULL;
+    object = r->rc == NAVE_OK ? cJSON_Parse(answer) : NULL;
+    if (!r->json)
+        tame(object);
+    return object;
 }
 
 int remote_json(const remote *r, const cJSON *answer)
