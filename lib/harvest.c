@@ -320,16 +320,18 @@ static int put_block(nave_future *future, uint64_t number, void *data, int engin
     return nv_error_set(&future->hub->ctx->error, NAVE_ENOMEM, "no memory for a reduction");
 }
 
-/* The sum of a block will not come.  Where its last task had been answered the scheduler knows nothing
+/* The sum of a block, known by its first task, will not come.  Where its last task had been answered the scheduler knows nothing
  * of it any more; otherwise it is among those that the engine had. */
 static void block_again(struct nv_receiving *receiving)
 {
     nave_future *future = receiving->future;
-    uint64_t last = receiving->index, first = last - last % future->fold->block;
+    const struct nv_fold *fold = future->fold;
+    uint64_t first = receiving->index, left = fold->tasks - first;
+    uint64_t count = left < fold->block ? left : fold->block;
     if (receiving->sum != NULL && !future->cancelled &&
-        nv_ledger_state(&future->ledger, last) > NAVE_RUNNING &&
-        nv_ledger_reopen(&future->ledger, first, last + 1 - first))
-        nv_future_lost(future, receiving->engine, first, last + 1 - first, true);
+        nv_ledger_state(&future->ledger, first + count - 1) > NAVE_RUNNING &&
+        nv_ledger_reopen(&future->ledger, first, count))
+        nv_future_lost(future, receiving->engine, first, count, true);
 }
 
 static void block_received(void *arg, bool whole)
